@@ -1,0 +1,1 @@
+"""Use cases. They see the outside only through the protocols in `ports`."""

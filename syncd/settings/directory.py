@@ -1,0 +1,183 @@
+"""What a site says about one directory. Each field's docstring is its documentation and its line in the example file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from syncd.model.reading import Scope
+
+
+class Section(BaseModel):
+    """A table of the configuration: unknown keys are errors, values never change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
+
+
+class RuleTable(Section):
+    """The long form of a rule, for what a string cannot say."""
+
+    attribute: str | list[str] | None = None
+    """An attribute, a template, or a list of them of which the first with a value is taken."""
+    constant: str | None = None
+    """A fixed value; goes alone or with `attribute` as the value when that has none."""
+    convert: list[str] = []
+    """Converters applied in order: lower, upper, trim, text, integer, boolean, date, datetime, filetime, phone, email."""
+    prefer: str | None = None
+    """For attributes with several values: a regular expression; the first value in sorted order that matches is taken."""
+
+
+Rule = str | list[str] | RuleTable
+"""A string is an attribute's name (`uid`), or a template when it has braces (`{givenName} {sn}`); a list is "first of"."""
+
+
+class TlsSettings(Section):
+    """How connections to the servers are protected. The URL's scheme decides between ldaps:// and ldap://."""
+
+    starttls: bool = False
+    """On ldap:// URLs, start TLS before the bind (RFC 4511 section 4.14). A refusal is an error, never a fallback."""
+    ca_file: Path | None = None
+    """PEM file of the authorities to trust instead of the system's."""
+    cert_file: Path | None = None
+    """PEM file of the client certificate, for SASL EXTERNAL."""
+    key_file: Path | None = None
+    """PEM file of the client certificate's key; leave out when it is in cert_file."""
+    verify: Literal["full", "none-insecure"] = "full"
+    """`full` checks chain, names and expiry. `none-insecure` checks nothing, is logged at each connect, and is for a lab."""
+
+
+class UsersSettings(Section):
+    """Who in the directory is a person, and what of them is kept."""
+
+    base_dn: str | None = None
+    """Where to search; the directory's `base_dn` when left out."""
+    filter: str = "(objectClass=inetOrgPerson)"
+    """Which entries are people (RFC 4515)."""
+    scope: Scope = Scope.SUB
+    """`base`, `one` (children only) or `sub` (the whole tree)."""
+    attributes: dict[str, Rule] = {
+        "username": "uid",
+        "email": "mail",
+        "first_name": "givenName",
+        "last_name": "sn",
+    }
+    """Field of the store = rule. Fields: username, email, emails, prefix, first_name, middle_name, last_name, suffix,
+    display_name, title, phone, birthday, avatar, tags, and the names declared under [custom_fields]. A field that is not
+    named here is never touched by a sync."""
+    required: list[str] = ["username", "email", "last_name"]
+    """Fields without which an entry becomes an issue instead of a person."""
+
+
+class RolesSettings(Section):
+    """Which role identifiers the directory gives to whom, and what they are in the store."""
+
+    base_dn: str | None = None
+    """Where to search; the directory's `base_dn` when left out."""
+    filter: str = "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames))"
+    """Which entries carry role identifiers (RFC 4515)."""
+    scope: Scope = Scope.SUB
+    """`base`, `one` or `sub`."""
+    id_attribute: str = "cn"
+    """The attribute whose value is the role identifier."""
+    member_attribute: Literal["member", "uniqueMember", "memberUid", "memberOf"] = "member"
+    """Where membership stands: on the group by DN (member, uniqueMember), on the group by login name (memberUid), or on
+    the person (memberOf)."""
+    member_name_attribute: str = "uid"
+    """With memberUid: the person's attribute that memberUid names."""
+    nested: bool = True
+    """Whether the members of a group inside a group are members of both. Any depth; cycles end by themselves."""
+    map: dict[str, list[str]] = {}
+    """Role identifier = roles of the store. A key between slashes is a regular expression that must match the whole
+    identifier, without regard to case: "/crm-.*/". Every matching line counts."""
+    default: list[str] = []
+    """Roles that every person of this directory has."""
+    enabled: bool = True
+    """false: this directory has no roles; nothing is searched."""
+
+
+class UnitsSettings(Section):
+    """Which business unit a person belongs to."""
+
+    from_: Annotated[str, Field(alias="from")] = "ou"
+    """`ou`: the tree of organizational units above the person. `attribute:NAME`: the value of an attribute, a path when it
+    has slashes. `none`: everyone is in the default unit."""
+    base_dn: str | None = None
+    """With `ou`: the entry below which the units are; `users.base_dn` when left out."""
+    filter: str = "(objectClass=organizationalUnit)"
+    """With `ou`: which entries are units."""
+    default: str = "Main"
+    """The unit of people for whom nothing else is found."""
+
+
+class OrganizationSettings(Section):
+    """Which organization a person belongs to, when it is not the same for all."""
+
+    from_: Annotated[str, Field(alias="from")]
+    """`ou`: the first level of organizational units below `units.base_dn`. `attribute:NAME`: the value of an attribute."""
+    default: str = "Main"
+    """The organization of people for whom nothing else is found."""
+
+
+class ScheduleSettings(Section):
+    """When this directory is read. A cron expression ("0 3 * * *", local time) or "every 5m"."""
+
+    changes: str | None = "every 15m"
+    """When to look for changes. With the full feed, the only one so far, this is a full read as well."""
+    full: str | None = "0 3 * * *"
+    """When to read everything and compare."""
+    jitter: float = Field(default=5.0, ge=0, le=3600)
+    """Seconds, at most, by which a start is delayed at random, so that a fleet does not ask all at once."""
+    on_start: bool = True
+    """Whether to sync once when the daemon starts."""
+
+
+class SafetySettings(Section):
+    """What a run may take away without being asked."""
+
+    max_removed_users: str = Field(default="10%", pattern=r"^\d+(\.\d+)?%?$")
+    """The largest part of the directory's people (`10%`), or number of them (`200`), that one run may find gone. Up to ten
+    people is always allowed. More holds the whole run."""
+    purge_after: str = "30d"
+    """How long a person who is gone from the directory is kept, disabled, before their row is deleted: 30d, 12h."""
+
+
+class DirectorySettings(Section):
+    """One LDAP directory."""
+
+    urls: list[str] = Field(min_length=1)
+    """ldap:// or ldaps:// URLs of servers that hold the same data; tried in this order."""
+    vendor: Literal["auto", "openldap", "ds389", "active_directory", "generic"] = "auto"
+    """What the servers are; `auto` asks the rootDSE."""
+    base_dn: str
+    """The entry below which everything is searched unless a section says otherwise."""
+    bind: Literal["simple", "anonymous", "external"] | None = None
+    """How to bind: `simple` with bind_dn and password, `anonymous`, or SASL `external` with a client certificate. Left out:
+    simple when bind_dn is set, else anonymous."""
+    bind_dn: str | None = None
+    """Distinguished name of the account that reads."""
+    bind_password: SecretStr | None = None
+    """Its password. Better given by SYNCD_DIRECTORIES__NAME__BIND_PASSWORD_FILE or a systemd credential than here."""
+    tls: TlsSettings = TlsSettings()
+    """How connections are protected."""
+    connect_timeout: float = Field(default=10.0, gt=0, le=300)
+    """Seconds to wait for a connection and for the bind."""
+    receive_timeout: float = Field(default=60.0, gt=0, le=3600)
+    """Seconds to wait for the next bytes of an answer."""
+    page_size: int = Field(default=1000, ge=1, le=100_000)
+    """Entries per page (RFC 2696). Active Directory gives at most 1000."""
+    entry_id_attribute: str | None = None
+    """The attribute that identifies an entry for good. Left out: entryUUID, nsUniqueId or objectGUID, as the vendor has it."""
+    organization: str | OrganizationSettings = "Main"
+    """The organization all people belong to, or a table that says where it stands."""
+    users: UsersSettings = UsersSettings()
+    """Who is a person."""
+    roles: RolesSettings = RolesSettings()
+    """Who has which role."""
+    units: UnitsSettings = UnitsSettings()
+    """Who belongs to which unit."""
+    schedule: ScheduleSettings = ScheduleSettings()
+    """When to sync."""
+    safety: SafetySettings = SafetySettings()
+    """What a run may take away."""
