@@ -221,18 +221,14 @@ class AdminLimitError(DirectoryError):
     """An administrative limit cut the read short (result 11)."""
 
     code = "admin_limit_exceeded"
-    advice = (
-        "Raise the limit for the bind account (389-ds: nsLookThroughLimit), or lower `page_size` (OpenLDAP: size.pr)."
-    )
+    advice = "Raise the limit for the bind account (389-ds: nsLookThroughLimit), or lower `page_size` (OpenLDAP: size.pr)."
 
 
 class PagingUnsupportedError(DirectoryError):
     """The server did not page the search as asked."""
 
     code = "paging_unsupported"
-    advice = (
-        "The server or a proxy before it ignores the paged results control (RFC 2696); read from the server itself."
-    )
+    advice = "The server or a proxy before it ignores the paged results control (RFC 2696); read from the server itself."
 
 
 class ReferralError(DirectoryError):

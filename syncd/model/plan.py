@@ -171,9 +171,7 @@ class Plan:
 
 
 def _fields_text(change: PersonChange) -> str:
-    return "; ".join(
-        f"{name}: {_value_text(old)} -> {_value_text(new)}" for name, (old, new) in sorted(change.fields.items())
-    )
+    return "; ".join(f"{name}: {_value_text(old)} -> {_value_text(new)}" for name, (old, new) in sorted(change.fields.items()))
 
 
 def _value_text(value: FieldValue) -> str:

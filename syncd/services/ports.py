@@ -125,9 +125,7 @@ class SyncStore(Protocol):
 class RunStore(Protocol):
     """Run records."""
 
-    def request(
-        self, directory: str, *, mode: Mode, trigger: Trigger, at: datetime, actor: str = ""
-    ) -> tuple[Run, bool]:
+    def request(self, directory: str, *, mode: Mode, trigger: Trigger, at: datetime, actor: str = "") -> tuple[Run, bool]:
         """Queue a run; (the run, whether it is new). One that is queued already is given back instead of a second."""
 
     def next_queued(self, directory: str) -> Run | None: ...
