@@ -62,6 +62,19 @@ class UnauthorizedError(SyncdError):
     code, http_status, exit_code = "unauthorized", 401, 77
 
 
+class ForbiddenError(SyncdError):
+    """This is not allowed."""
+
+    code, http_status, exit_code = "forbidden", 403, 77
+
+
+class ListenError(SyncdError):
+    """The management endpoint could not be opened."""
+
+    code, http_status, exit_code = "listen_failed", 503, 75
+    advice = "Set `http.listen` to an address of this machine and a free port, or end the process that has the port."
+
+
 class HeldError(SyncdError):
     """The guard held the plan back."""
 
@@ -238,6 +251,20 @@ class ReferralError(DirectoryError):
     advice = "Referrals are never followed: put the server that holds the base into `urls`."
 
 
+class InsufficientAccessError(DirectoryError):
+    """The bind account may not search there (result 50)."""
+
+    code = "insufficient_access"
+    advice = "Let the bind account read the base, or check that `bind_dn` is set at all."
+
+
+class UnwillingToPerformError(DirectoryError):
+    """The server is unwilling to perform the search (result 53)."""
+
+    code = "unwilling_to_perform"
+    advice = "The server's text says why; look into its log."
+
+
 class LdapResultError(DirectoryError):
     """The server ended the search with an error."""
 
@@ -272,6 +299,8 @@ class IncompleteReadError(DirectoryError):
     """The read was not complete, so nothing was removed."""
 
     code = "incomplete_read"
+    # the code of what ended the read: what a run's record shows
+    cause_code: str = "incomplete_read"
 
 
 # ---------------------------------------------------------------- store
@@ -309,7 +338,25 @@ class LeaseHeldError(StoreError):
     advice = "Wait for its run to end: `syncd runs list` shows it."
 
 
+class RunStateError(StoreError):
+    """The run is not in the state that this step starts from."""
+
+    code, http_status = "run_state", 409
+    advice = "Another process has taken the directory over: look at `syncd runs list`."
+
+
 class StoppedError(SyncdError):
     """The run was asked to stop."""
 
     code, exit_code, retryable = "stopped", 75, True
+
+
+def class_of(code: str | None) -> type[SyncdError]:
+    """The class a stable code belongs to; SyncdError for one that no class has (a verdict's own, or an old record's)."""
+    pending = [SyncdError]
+    while pending:
+        found = pending.pop()
+        if found.code == code:
+            return found
+        pending += found.__subclasses__()
+    return SyncdError

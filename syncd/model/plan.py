@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Generic, NamedTuple, TypeVar
 
 from syncd.model.records import (
+    Fields,
     FieldValue,
     Issue,
     OrganizationRecord,
@@ -45,6 +46,27 @@ class StructureChange(NamedTuple, Generic[T]):
     key: str
     before: T | None
     after: T | None
+
+
+class NewFields(Mapping[str, tuple[FieldValue, FieldValue]]):
+    """field -> (None, value) of a new person: a view, since a first import has as many as the directory has people."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: Fields) -> None:
+        self._fields = fields
+
+    def __getitem__(self, name: str) -> tuple[FieldValue, FieldValue]:
+        return None, self._fields[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, value in self._fields.items() if value is not None and value != ())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
 
 class PersonChange(NamedTuple):

@@ -65,6 +65,8 @@ class Run:
     trigger: Trigger
     outcome: Outcome
     requested_at: datetime
+    # who asked: a user's or a token's name, "" for the daemon itself
+    actor: str = ""
     started_at: datetime | None = None
     finished_at: datetime | None = None
     # "connect", "read users", "plan", "apply"; None before the start

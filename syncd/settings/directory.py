@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from syncd.model.reading import Scope
+from syncd.settings.checked import AttributeName, DnText, Duration, FilterText, LdapUrl, ScheduleText, Share
 
 
 class Section(BaseModel):
@@ -19,13 +20,14 @@ class Section(BaseModel):
 class RuleTable(Section):
     """The long form of a rule, for what a string cannot say."""
 
-    attribute: str | list[str] | None = None
+    attribute: str | list[str] | None = Field(default=None, examples=["title"])
     """An attribute, a template, or a list of them of which the first with a value is taken."""
-    constant: str | None = None
+    constant: str | None = Field(default=None, examples=["Staff"])
     """A fixed value; goes alone or with `attribute` as the value when that has none."""
     convert: list[str] = []
-    """Converters applied in order: lower, upper, trim, text, integer, boolean, date, datetime, filetime, phone, email."""
-    prefer: str | None = None
+    """Converters applied in order: lower, upper, trim, text, phone, email; as the last one also integer, boolean, date,
+    datetime, filetime; as the first one guid or sid, for binary values."""
+    prefer: str | None = Field(default=None, examples=["@example\\.com$"])
     """For attributes with several values: a regular expression; the first value in sorted order that matches is taken."""
 
 
@@ -38,11 +40,11 @@ class TlsSettings(Section):
 
     starttls: bool = False
     """On ldap:// URLs, start TLS before the bind (RFC 4511 section 4.14). A refusal is an error, never a fallback."""
-    ca_file: Path | None = None
+    ca_file: Path | None = Field(default=None, examples=["/etc/syncd/ca.pem"])
     """PEM file of the authorities to trust instead of the system's."""
-    cert_file: Path | None = None
+    cert_file: Path | None = Field(default=None, examples=["/etc/syncd/client.pem"])
     """PEM file of the client certificate, for SASL EXTERNAL."""
-    key_file: Path | None = None
+    key_file: Path | None = Field(default=None, examples=["/etc/syncd/client.key"])
     """PEM file of the client certificate's key; leave out when it is in cert_file."""
     verify: Literal["full", "none-insecure"] = "full"
     """`full` checks chain, names and expiry. `none-insecure` checks nothing, is logged at each connect, and is for a lab."""
@@ -51,9 +53,9 @@ class TlsSettings(Section):
 class UsersSettings(Section):
     """Who in the directory is a person, and what of them is kept."""
 
-    base_dn: str | None = None
+    base_dn: DnText | None = Field(default=None, examples=["ou=people,dc=example,dc=com"])
     """Where to search; the directory's `base_dn` when left out."""
-    filter: str = "(objectClass=inetOrgPerson)"
+    filter: FilterText = "(objectClass=inetOrgPerson)"
     """Which entries are people (RFC 4515)."""
     scope: Scope = Scope.SUB
     """`base`, `one` (children only) or `sub` (the whole tree)."""
@@ -65,67 +67,77 @@ class UsersSettings(Section):
     }
     """Field of the store = rule. Fields: username, email, emails, prefix, first_name, middle_name, last_name, suffix,
     display_name, title, phone, birthday, avatar, tags, and the names declared under [custom_fields]. A field that is not
-    named here is never touched by a sync."""
+    named here is never touched by a sync. The table replaces the default as a whole. Values with braces are templates,
+    lists are "the first that has a value", and a table says what a string cannot:
+    title = { attribute = ["title", "employeeType"], constant = "Staff", convert = ["trim"] }"""
     required: list[str] = ["username", "email", "last_name"]
     """Fields without which an entry becomes an issue instead of a person."""
+
+
+MemberAttribute = Literal["member", "uniqueMember", "memberUid", "memberOf"]
 
 
 class RolesSettings(Section):
     """Which role identifiers the directory gives to whom, and what they are in the store."""
 
-    base_dn: str | None = None
+    base_dn: DnText | None = Field(default=None, examples=["ou=groups,dc=example,dc=com"])
     """Where to search; the directory's `base_dn` when left out."""
-    filter: str = "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames))"
+    filter: FilterText = "(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames))"
     """Which entries carry role identifiers (RFC 4515)."""
     scope: Scope = Scope.SUB
     """`base`, `one` or `sub`."""
-    id_attribute: str = "cn"
+    id_attribute: AttributeName = "cn"
     """The attribute whose value is the role identifier."""
-    member_attribute: Literal["member", "uniqueMember", "memberUid", "memberOf"] = "member"
-    """Where membership stands: on the group by DN (member, uniqueMember), on the group by login name (memberUid), or on
-    the person (memberOf)."""
-    member_name_attribute: str = "uid"
+    member_attribute: MemberAttribute | list[Literal["member", "uniqueMember"]] = ["member", "uniqueMember"]
+    """Where membership stands: on the group by DN (member, uniqueMember, or both of them in a list), on the group by login
+    name (memberUid), or on the person (memberOf)."""
+    member_name_attribute: AttributeName = "uid"
     """With memberUid: the person's attribute that memberUid names."""
     nested: bool = True
     """Whether the members of a group inside a group are members of both. Any depth; cycles end by themselves."""
-    map: dict[str, list[str]] = {}
+    map: dict[str, list[str]] = Field(default={}, examples=[{"crm-admins": ["administrator"], "/crm-.*/": ["employee"]}])
     """Role identifier = roles of the store. A key between slashes is a regular expression that must match the whole
     identifier, without regard to case: "/crm-.*/". Every matching line counts."""
-    default: list[str] = []
+    default: list[str] = Field(default=[], examples=[["employee"]])
     """Roles that every person of this directory has."""
     enabled: bool = True
     """false: this directory has no roles; nothing is searched."""
+
+    @property
+    def member_attributes(self) -> tuple[str, ...]:
+        """`member_attribute` as a tuple."""
+        return (self.member_attribute,) if isinstance(self.member_attribute, str) else tuple(self.member_attribute)
 
 
 class UnitsSettings(Section):
     """Which business unit a person belongs to."""
 
-    from_: Annotated[str, Field(alias="from")] = "ou"
+    from_: Annotated[str, Field(alias="from", pattern=r"^(ou|none|attribute:[A-Za-z0-9][A-Za-z0-9.;-]*)$")] = "ou"
     """`ou`: the tree of organizational units above the person. `attribute:NAME`: the value of an attribute, a path when it
     has slashes. `none`: everyone is in the default unit."""
-    base_dn: str | None = None
+    base_dn: DnText | None = Field(default=None, examples=["ou=people,dc=example,dc=com"])
     """With `ou`: the entry below which the units are; `users.base_dn` when left out."""
-    filter: str = "(objectClass=organizationalUnit)"
+    filter: FilterText = "(objectClass=organizationalUnit)"
     """With `ou`: which entries are units."""
-    default: str = "Main"
+    default: str = Field(default="Main", min_length=1)
     """The unit of people for whom nothing else is found."""
 
 
 class OrganizationSettings(Section):
     """Which organization a person belongs to, when it is not the same for all."""
 
-    from_: Annotated[str, Field(alias="from")]
+    from_: Annotated[str, Field(alias="from", pattern=r"^(ou|attribute:[A-Za-z0-9][A-Za-z0-9.;-]*)$", examples=["ou"])]
     """`ou`: the first level of organizational units below `units.base_dn`. `attribute:NAME`: the value of an attribute."""
-    default: str = "Main"
+    default: str = Field(default="Main", min_length=1)
     """The organization of people for whom nothing else is found."""
 
 
 class ScheduleSettings(Section):
-    """When this directory is read. A cron expression ("0 3 * * *", local time) or "every 5m"."""
+    """When this directory is read. A cron expression ("0 3 * * *", local time), "every 5m", or "never"."""
 
-    changes: str | None = "every 15m"
+    changes: ScheduleText = "every 15m"
     """When to look for changes. With the full feed, the only one so far, this is a full read as well."""
-    full: str | None = "0 3 * * *"
+    full: ScheduleText = "0 3 * * *"
     """When to read everything and compare."""
     jitter: float = Field(default=5.0, ge=0, le=3600)
     """Seconds, at most, by which a start is delayed at random, so that a fleet does not ask all at once."""
@@ -136,28 +148,28 @@ class ScheduleSettings(Section):
 class SafetySettings(Section):
     """What a run may take away without being asked."""
 
-    max_removed_users: str = Field(default="10%", pattern=r"^\d+(\.\d+)?%?$")
+    max_removed_users: Share = "10%"
     """The largest part of the directory's people (`10%`), or number of them (`200`), that one run may find gone. Up to ten
     people is always allowed. More holds the whole run."""
-    purge_after: str = "30d"
+    purge_after: Duration = "30d"
     """How long a person who is gone from the directory is kept, disabled, before their row is deleted: 30d, 12h."""
 
 
 class DirectorySettings(Section):
     """One LDAP directory."""
 
-    urls: list[str] = Field(min_length=1)
+    urls: list[LdapUrl] = Field(min_length=1, examples=[["ldaps://ldap1.example.com", "ldaps://ldap2.example.com"]])
     """ldap:// or ldaps:// URLs of servers that hold the same data; tried in this order."""
     vendor: Literal["auto", "openldap", "ds389", "active_directory", "generic"] = "auto"
     """What the servers are; `auto` asks the rootDSE."""
-    base_dn: str
+    base_dn: DnText = Field(examples=["dc=example,dc=com"])
     """The entry below which everything is searched unless a section says otherwise."""
-    bind: Literal["simple", "anonymous", "external"] | None = None
+    bind: Literal["simple", "anonymous", "external"] | None = Field(default=None, examples=["simple"])
     """How to bind: `simple` with bind_dn and password, `anonymous`, or SASL `external` with a client certificate. Left out:
     simple when bind_dn is set, else anonymous."""
-    bind_dn: str | None = None
-    """Distinguished name of the account that reads."""
-    bind_password: SecretStr | None = None
+    bind_dn: str | None = Field(default=None, examples=["cn=syncd,ou=services,dc=example,dc=com"])
+    """Distinguished name of the account that reads. Active Directory also takes syncd@example.com."""
+    bind_password: SecretStr | None = Field(default=None, examples=["secret"])
     """Its password. Better given by SYNCD_DIRECTORIES__NAME__BIND_PASSWORD_FILE or a systemd credential than here."""
     tls: TlsSettings = TlsSettings()
     """How connections are protected."""
@@ -167,10 +179,12 @@ class DirectorySettings(Section):
     """Seconds to wait for the next bytes of an answer."""
     page_size: int = Field(default=1000, ge=1, le=100_000)
     """Entries per page (RFC 2696). Active Directory gives at most 1000."""
-    entry_id_attribute: str | None = None
+    entry_id_attribute: AttributeName | None = Field(default=None, examples=["employeeNumber"])
     """The attribute that identifies an entry for good. Left out: entryUUID, nsUniqueId or objectGUID, as the vendor has it."""
     organization: str | OrganizationSettings = "Main"
-    """The organization all people belong to, or a table that says where it stands."""
+    """The organization all people belong to, or a table that says where it stands:
+    organization = { from = "ou", default = "Main" } takes the first level of organizational units below `units.base_dn`,
+    from = "attribute:o" the value of an attribute; `default` is for people for whom nothing is found."""
     users: UsersSettings = UsersSettings()
     """Who is a person."""
     roles: RolesSettings = RolesSettings()

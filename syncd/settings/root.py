@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
+from syncd.model.records import PERSON_FIELDS
+from syncd.redaction import redact_url
+from syncd.settings.checked import CustomFieldName, DirectoryName, Duration, Listen, StoreUrl
 from syncd.settings.directory import DirectorySettings, Section
 
 
 class StoreSettings(Section):
     """Where people, organizations and roles are kept."""
 
-    url: str = "sqlite:////var/lib/syncd/syncd.db"
+    url: StoreUrl = "sqlite:////var/lib/syncd/syncd.db"
     """sqlite:////ABSOLUTE/PATH or postgresql://USER@HOST/DATABASE."""
-    password: SecretStr | None = None
+    password: SecretStr | None = Field(default=None, examples=["secret"])
     """The database password, when it is not to stand in the URL."""
     pool_size: int = Field(default=5, ge=1, le=100)
     """PostgreSQL connections kept open."""
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Without the password that may stand in the URL."""
+        return ((name, redact_url(value) if name == "url" else value) for name, value in super().__repr_args__())
 
 
 class HttpSettings(Section):
     """The management endpoint."""
 
-    listen: str = "127.0.0.1:8080"
+    listen: Listen = "127.0.0.1:8080"
     """ADDRESS:PORT to listen on; [::1]:8080 for IPv6, port 0 for any free one."""
-    operator_token: SecretStr | None = Field(default=None, min_length=16)
+    operator_token: SecretStr | None = Field(default=None, min_length=16, examples=["0123456789abcdef"])
     """Bearer token for the operator's API (runs, resync), 16 characters or more. Left out: those routes answer 403."""
 
 
@@ -42,7 +50,7 @@ class LogSettings(Section):
 class HistorySettings(Section):
     """How long the past is kept."""
 
-    runs: str = "90d"
+    runs: Duration = "90d"
     """How long finished runs are kept."""
 
 
@@ -57,10 +65,20 @@ class RootSettings(Section):
     """What is logged, and how."""
     history: HistorySettings = HistorySettings()
     """How long the past is kept."""
-    custom_fields: dict[str, Literal["text", "integer", "boolean", "date", "datetime", "list"]] = {}
+    custom_fields: dict[CustomFieldName, Literal["text", "integer", "boolean", "date", "datetime", "list"]] = Field(
+        default={}, examples=[{"employee_number": "text"}]
+    )
     """Further fields of a person: name = type."""
-    directories: dict[str, DirectorySettings] = {}
+    directories: dict[DirectoryName, DirectorySettings] = {}
     """The directories, each under a name of its own: lower case letters, digits, - and _."""
+
+    @field_validator("custom_fields")
+    @classmethod
+    def _not_built_in(cls, value: dict[str, str]) -> dict[str, str]:
+        for name in value:
+            if name in (*PERSON_FIELDS, "organization", "unit"):
+                raise ValueError(f"{name!r} is a field that every person has; choose another name")
+        return value
 
 
 DEFAULT_CONFIG = Path("/etc/syncd/syncd.toml")

@@ -1,0 +1,1 @@
+"""The bars of the design, measured: `python -m benchmarks` prints them as a table."""

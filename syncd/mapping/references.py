@@ -1,0 +1,216 @@
+"""Groups, and who is in them.
+
+Members are named by DN in whatever spelling somebody once used (PITFALLS of string comparison: case, spaces, escapes), by login
+name (memberUid), or the other way round, on the person (memberOf). A name that leads to nobody is counted and left alone:
+directories keep members that were renamed or deleted, and placeholders, since a groupOfNames may not be empty.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from syncd.mapping.identifiers import Assigned, Claim, assign
+from syncd.mapping.identity import entry_id_reader
+from syncd.mapping.named_groups import resolve_names
+from syncd.mapping.nesting import Holdings, Memberships, containing
+from syncd.mapping.problems import BadValue, MappingIssue
+from syncd.mapping.sources import AttributeSource
+from syncd.model.attributes import canonical_attribute
+from syncd.model.dn import InvalidDN, normalize
+from syncd.model.entry import Entry
+from syncd.model.records import Issue, RoleIdentifierRecord
+from syncd.model.text import fold
+from syncd.settings.directory import RolesSettings
+
+__all__ = ["GroupSet", "Memberships"]
+
+T = TypeVar("T")
+# the optional unique identifier of uniqueMember (RFC 4517 section 3.3.21, nameAndOptionalUID)
+_BIT_STRING = re.compile(rb"#'[01]*'B\Z")
+
+
+@dataclass(slots=True)
+class _Group:
+    # entry id; None for a group without one, which takes part in nesting and gives nothing of its own
+    key: str | None
+    dn: str
+    # None where the DN cannot be read: then it can be nobody's member
+    dn_key: str | None
+    identifier: str | MappingIssue
+    # the values of the member attribute, as they were sent; with memberOf, the groups it is in
+    members: Sequence[bytes]
+
+
+class GroupSet:
+    """The groups of one read. Add them all before asking for anything."""
+
+    def __init__(
+        self, roles: RolesSettings, *, entry_id_attribute: str, known: Mapping[str, RoleIdentifierRecord] | None = None
+    ) -> None:
+        """`known`: the role identifiers the store has of this directory (see syncd.mapping.identifiers)."""
+        # whether members are named by login name instead of DN
+        self.by_name = "memberUid" in roles.member_attributes
+        # False when a group had no id: it may be any of those the store has, so none of these is gone for sure
+        self.is_whole = True
+        self._roles = roles
+        self._known = known or {}
+        self._entry_id = entry_id_reader(entry_id_attribute)
+        self._identifier = AttributeSource(roles.id_attribute)
+        self._member_keys = tuple(canonical_attribute(name) for name in roles.member_attributes)
+        self._groups: list[_Group] = []
+        self._issues: list[Issue] = []
+        self._assigned: Assigned | None = None
+        self._seen: set[str] = set()
+
+    def add(self, entry: Entry) -> None:
+        """Take in a group's entry; whatever is wrong with it becomes an issue."""
+        key, dn_key = None, None
+        try:
+            key = self._entry_id(entry)
+        except MappingIssue as issue:
+            self._issues.append(issue.as_issue(key=f"dn:{entry.dn}", dn=entry.dn, subject="role"))
+            self.is_whole = False
+        if key in self._seen:
+            # moved between two pages
+            return
+        if key is not None:
+            self._seen.add(key)
+        identifier = self._identifier_of(entry)
+        try:
+            dn_key = normalize(entry.dn)
+        except InvalidDN as error:
+            identifier = MappingIssue("invalid_dn", f"the DN cannot be read: {error}")
+        members = [member for name in self._member_keys for member in entry.attributes.get(name, ())]
+        self._groups.append(_Group(key, entry.dn, dn_key, identifier, members))
+        self._assigned = None
+
+    @property
+    def issues(self) -> list[Issue]:
+        """Groups that could not be used, and those that want another's identifier."""
+        return self._issues + self._settled.issues
+
+    @property
+    def records(self) -> dict[str, RoleIdentifierRecord]:
+        """The role identifiers, by key. With memberOf and no readable group, known after `resolve_references` only."""
+        return self._settled.records
+
+    def digest(self, extra: bytes = b"") -> bytes:
+        """A hash over all that decides memberships beside the people: groups, members as they are sent, nesting, `extra`.
+
+        Equal digests mean equal memberships as long as no person came, went, or changed their DN, login name or memberOf.
+        """
+        digest = hashlib.blake2b(extra, digest_size=16)
+        digest.update(repr((self._roles.member_attributes, self._roles.nested)).encode())
+        records = self._settled.records
+        for group in sorted(self._groups, key=lambda group: (group.key or "", group.dn)):
+            record = records.get(group.key or "")
+            head = (group.key, group.dn, record and record.identifier, len(group.members))
+            digest.update(repr(head).encode("utf-8", "backslashreplace"))
+            for member in sorted(group.members):
+                digest.update(b"%d:" % len(member) + member)
+        return digest.digest()
+
+    def resolve(self, people: Mapping[str, str]) -> Memberships:
+        """Memberships from the groups' member values. `people`: DN key, or folded login name with `by_name`, to entry id."""
+        index = self._index()
+        parents: list[set[int]] = [set() for _ in self._groups]
+        members: dict[int, list[str]] = {}
+        dangling = 0
+        for number, group in enumerate(self._groups):
+            found: list[str] = []
+            for name in self._names(group):
+                person = _look_up(name, people, by_name=self.by_name)
+                if person is not None:
+                    found.append(person)
+                    continue
+                child = None if self.by_name else _look_up(name, index)
+                if child is None:
+                    dangling += 1
+                elif self._roles.nested:
+                    parents[child].add(number)
+            if found:
+                members[number] = found
+        return Memberships(self._give(members, parents), dangling)
+
+    def resolve_references(self, references: Mapping[str, Sequence[str]]) -> Memberships:
+        """Memberships from memberOf. `references`: entry id -> what `PersonMapper.references` gave.
+
+        Where groups are readable, only those count that the search of roles found, since its filter chooses them, and nesting
+        follows the groups' own memberOf. Where none is, each name's first RDN is the role identifier.
+        """
+        if not self._groups:
+            resolved, self._assigned = resolve_names(references, self._known)
+            return resolved
+        index = self._index()
+        parents: list[set[int]] = [set() for _ in self._groups]
+        if self._roles.nested:
+            for number, group in enumerate(self._groups):
+                above = (_look_up(name, index) for name in self._names(group))
+                parents[number].update(parent for parent in above if parent is not None)
+        groups: dict[str, int | None] = {}
+        people: dict[int, list[str]] = {}
+        dangling = 0
+        for person, names in references.items():
+            for name in names:
+                if name not in groups:
+                    groups[name] = _look_up(name, index)
+                group_number = groups[name]
+                if group_number is None:
+                    dangling += 1
+                else:
+                    people.setdefault(group_number, []).append(person)
+        return Memberships(self._give(people, parents), dangling)
+
+    # ------------------------------------------------------------ parts
+    @property
+    def _settled(self) -> Assigned:
+        if self._assigned is None:
+            claims = [Claim(group.key, group.dn, group.identifier) for group in self._groups if group.key is not None]
+            self._assigned = assign(claims, self._known)
+        return self._assigned
+
+    def _identifier_of(self, entry: Entry) -> str | MappingIssue:
+        try:
+            identifier = self._identifier.one(entry)
+        except BadValue as error:
+            return MappingIssue("bad_value", str(error))
+        return identifier or MappingIssue("missing_field", f"{self._identifier.label} is missing or may not be read")
+
+    def _index(self) -> dict[str, int]:
+        return {group.dn_key: number for number, group in enumerate(self._groups) if group.dn_key is not None}
+
+    def _give(self, members: Mapping[int, Sequence[str]], parents: Sequence[set[int]]) -> Mapping[str, frozenset[str]]:
+        """What everyone has, from the people of each group and the groups around it."""
+        holdings = Holdings()
+        for number, people in members.items():
+            holdings.give(people, self._keys_of(containing(number, parents)))
+        return holdings.result()
+
+    def _keys_of(self, groups: set[int]) -> frozenset[str]:
+        records = self._settled.records
+        keys = (self._groups[number].key for number in groups)
+        return frozenset(key for key in keys if key is not None and key in records)
+
+    def _names(self, group: _Group) -> Iterator[str]:
+        unique = "uniqueMember" in self._roles.member_attributes
+        for member in group.members:
+            raw = _BIT_STRING.sub(b"", member) if unique and member.endswith(b"'B") else member
+            yield raw.decode("utf-8", "backslashreplace")
+
+
+def _look_up(name: str, table: Mapping[str, T], *, by_name: bool = False) -> T | None:
+    """What a member's name leads to, whatever its spelling."""
+    if by_name:
+        return table.get(fold(name))
+    # most names are in lower case or nearly so; a key is its own normal form, so a hit is one
+    found = table.get(name.lower())
+    if found is not None:
+        return found
+    try:
+        return table.get(normalize(name))
+    except InvalidDN:
+        return None

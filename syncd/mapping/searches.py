@@ -1,0 +1,61 @@
+"""What to ask a directory for: three searches at most, each with exactly the attributes that are used.
+
+Never `*` or `+`: those bring password hashes, photographs and whatever an ACL lets through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from syncd.mapping.structure import units_base
+from syncd.model.attributes import canonical_attribute
+from syncd.model.reading import Scope, Search
+from syncd.settings.directory import DirectorySettings
+
+
+def people_search(settings: DirectorySettings, attributes: tuple[str, ...]) -> Search:
+    """The people; `attributes` as the mapper names them."""
+    users = settings.users
+    return Search(
+        purpose="users",
+        base_dn=users.base_dn or settings.base_dn,
+        filter=users.filter,
+        scope=users.scope,
+        attributes=attributes,
+    )
+
+
+def roles_search(settings: DirectorySettings, id_attribute: str) -> Search | None:
+    """The groups; None where the directory has no roles."""
+    roles = settings.roles
+    if not roles.enabled:
+        return None
+    return Search(
+        purpose="roles",
+        base_dn=roles.base_dn or settings.base_dn,
+        filter=roles.filter,
+        scope=roles.scope,
+        attributes=unique_attributes((id_attribute, roles.id_attribute, *roles.member_attributes)),
+    )
+
+
+def structure_search(settings: DirectorySettings, id_attribute: str) -> Search | None:
+    """The organizational units; None where neither organizations nor units come from them."""
+    organization = settings.organization
+    if settings.units.from_ != "ou" and (isinstance(organization, str) or organization.from_ != "ou"):
+        return None
+    return Search(
+        purpose="units",
+        base_dn=units_base(settings),
+        filter=settings.units.filter,
+        scope=Scope.SUB,
+        attributes=unique_attributes((id_attribute, "ou")),
+    )
+
+
+def unique_attributes(names: Iterable[str]) -> tuple[str, ...]:
+    """Each attribute once, by the first spelling."""
+    spelling: dict[str, str] = {}
+    for name in names:
+        spelling.setdefault(canonical_attribute(name), name)
+    return tuple(spelling.values())
