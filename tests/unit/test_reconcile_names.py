@@ -1,0 +1,156 @@
+"""Who gets a name that several people claim: every case the issue names, and the properties that hold for all."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncd.model.plan import Action, NameRelease
+from syncd.model.records import DirectoryPresence, NameHolder, PersonRecord, StoredPerson
+from syncd.model.text import fold
+from syncd.reconcile.names import Claimants, Resolution, resolve
+from syncd.reconcile.people import diff_person
+
+
+def record(entry_id: str, username: str, email: str | None = None) -> PersonRecord:
+    fields = {"username": username, "email": email or f"{username}@corp.example"}
+    return PersonRecord(entry_id, f"uid={entry_id},dc=corp", f"uid={entry_id},dc=corp", b"new", fields)
+
+
+def stored(user_id: int, entry_id: str, username: str, email: str | None = None, *, present: bool = True) -> StoredPerson:
+    presence = DirectoryPresence.ACTIVE if present else DirectoryPresence.MISSING
+    new = record(entry_id, username, email)
+    return StoredPerson(user_id, entry_id, new.dn, new.dn_key, b"old", presence, new.fields)
+
+
+class Company:
+    """The store's people, and what the directory now says of some of them."""
+
+    def __init__(self, *people: StoredPerson, manual: dict[str, str] | None = None) -> None:
+        self.people = {person.entry_id: person for person in people}
+        self.holders: dict[tuple[str, str], NameHolder] = {}
+        for person in people:
+            present = person.presence is DirectoryPresence.ACTIVE
+            for name in ("username", "email"):
+                value = person.fields[name]
+                holder = NameHolder(person.user_id, person.entry_id, "corp", str(person.fields["username"]), present)
+                self.holders[name, fold(str(value))] = holder
+        for number, (username, email) in enumerate((manual or {}).items()):
+            for name, value in (("username", username), ("email", email)):
+                self.holders[name, fold(value)] = NameHolder(9000 + number, None, None, username, True)
+
+    def sync(self, *records: PersonRecord, gone: set[str] = frozenset()) -> Resolution:  # type: ignore[assignment]
+        changes = [diff_person(new, self.people.get(new.entry_id)) for new in records]
+        claimants = Claimants(changes)
+        wanted = claimants.wanted_names()
+        holders = {name: holder for name, holder in self.holders.items() if name[1] in wanted[name[0]]}
+        missing = {e for e, p in self.people.items() if p.presence is DirectoryPresence.MISSING} | set(gone)
+        return resolve(changes, claimants, holders, directory="corp", leaving=missing.__contains__)
+
+
+def accepted(resolution: Resolution) -> set[str]:
+    return {change.entry_id for change in resolution.accepted}
+
+
+def codes(resolution: Resolution) -> dict[str, str]:
+    return {issue.key: issue.code for issue in resolution.issues}
+
+
+def test_two_new_people_with_one_username_the_lower_id_wins_and_the_other_is_told_whose_it_is() -> None:
+    result = Company().sync(record("b", "smith", "b@x"), record("a", "Smith", "a@x"))
+    assert accepted(result) == {"a"}
+    assert codes(result) == {"b": "username_taken"}
+    assert "uid=a,dc=corp" in result.issues[0].message
+
+
+def test_a_swap_of_usernames_and_emails_is_accepted() -> None:
+    result = Company(stored(1, "a", "anna"), stored(2, "b", "bert")).sync(record("a", "bert"), record("b", "anna"))
+    assert accepted(result) == {"a", "b"}
+    assert not result.releases
+
+
+def test_a_manual_users_name_is_never_taken() -> None:
+    result = Company(manual={"alice": "alice@manual.example"}).sync(record("a", "ALICE", "a@x"))
+    assert not accepted(result)
+    assert "manual user 'alice'" in result.issues[0].message
+
+
+def test_a_person_who_is_still_there_keeps_the_name_against_a_new_one() -> None:
+    result = Company(stored(1, "z", "bob")).sync(record("a", "bob", "new@x"))
+    assert codes(result) == {"a": "username_taken"}
+
+
+def test_a_recycled_name_goes_to_the_new_person_and_the_absent_one_releases_it() -> None:
+    result = Company(stored(1, "old", "bob")).sync(record("new", "bob"), gone={"old"})
+    assert accepted(result) == {"new"}
+    assert set(result.releases) == {NameRelease(1, "old", "username"), NameRelease(1, "old", "email")}
+
+
+def test_one_who_returns_to_a_taken_name_becomes_an_issue() -> None:
+    result = Company(stored(1, "old", "rob", present=False), stored(2, "new", "bob")).sync(record("old", "bob"))
+    assert codes(result) == {"old": "username_taken"}
+
+
+def test_mail_of_one_who_leaves_goes_to_another_while_a_third_takes_theirs() -> None:
+    company = Company(stored(1, "a", "a", "boss@x"), stored(2, "b", "b", "b@x"), stored(3, "c", "c", "c@x"))
+    result = company.sync(record("b", "b", "boss@x"), record("c", "c", "b@x"), gone={"a"})
+    assert accepted(result) == {"b", "c"}
+    assert result.releases == (NameRelease(1, "a", "email"),)
+
+
+def test_a_refused_rename_keeps_its_old_name_against_a_third() -> None:
+    company = Company(stored(1, "a", "anna"), stored(2, "b", "bert"))
+    result = company.sync(record("b", "anna", "bert@corp.example"), record("c", "bert", "c@x"))
+    assert codes(result) == {"b": "username_taken", "c": "username_taken"}
+
+
+def test_whoever_lost_to_one_who_lost_elsewhere_is_taken_back() -> None:
+    company = Company(manual={"root": "root@x"})
+    result = company.sync(record("a", "anna", "root@x"), record("b", "anna", "b@x"))
+    assert accepted(result) == {"b"}
+    assert codes(result) == {"a": "email_taken"}
+
+
+def test_a_username_that_is_anothers_email_is_refused() -> None:
+    result = Company(stored(1, "a", "anna", "anna@x")).sync(record("b", "anna@x", "b@x"))
+    assert codes(result) == {"b": "username_taken"}
+
+
+def test_a_username_that_is_the_own_email_is_fine() -> None:
+    assert accepted(Company().sync(record("a", "anna@x", "anna@x"))) == {"a"}
+
+
+NAMES = st.sampled_from(["n1", "n2", "n3", "n4"])
+PEOPLE = st.dictionaries(st.sampled_from("abcdef"), st.tuples(NAMES, NAMES), max_size=6)
+
+
+@given(before=PEOPLE, after=PEOPLE, shuffle=st.randoms(use_true_random=False))
+def test_whatever_is_claimed_names_stay_unique_and_the_order_does_not_matter(before, after, shuffle) -> None:  # type: ignore[no-untyped-def]
+    taken: set[tuple[int, str]] = set()
+    people = []
+    for number, (entry_id, names) in enumerate(sorted(before.items())):
+        if not taken & set(enumerate(names)):
+            taken |= set(enumerate(names))
+            people.append(stored(number, entry_id, names[0], f"{names[1]}@x"))
+    company = Company(*people)
+    records = [record(entry_id, names[0], f"{names[1]}@x") for entry_id, names in sorted(after.items())]
+    gone = set(company.people) - set(after)
+    result = company.sync(*records, gone=gone)
+    shuffle.shuffle(records)
+    again = company.sync(*records, gone=gone)
+    assert accepted(again) == accepted(result)
+    assert codes(again) == codes(result)
+
+    final: dict[str, tuple[object, object]] = {}
+    for person in people:
+        final[person.entry_id] = (person.fields["username"], person.fields["email"])
+    for release in result.releases:
+        old = final[release.entry_id]
+        final[release.entry_id] = (None, old[1]) if release.field == "username" else (old[0], None)
+    for change in result.accepted:
+        assert change.after is not None
+        assert change.action is not Action.REMOVE
+        final[change.entry_id] = (change.after.fields["username"], change.after.fields["email"])
+    for column in (0, 1):
+        held = [names[column] for names in final.values() if names[column] is not None]
+        assert len(held) == len(set(held))
