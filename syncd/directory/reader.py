@@ -1,0 +1,151 @@
+"""A paged search (RFC 2696) from its first request to its verdict.
+
+ldap3's own paged search ends the same way whether it read everything or was cut off by a limit. This one is complete only if
+every page had result 0 and its paging control, all on one connection, up to the page whose cookie is empty; anything else ends
+in a verdict that says what happened, and nothing is ever tried again half way: a cookie belongs to its connection.
+
+While the pages are looked at the server is not left idle: the next page is asked for before the last one is handed out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+
+from syncd.directory.ber import BerError
+from syncd.directory.failures import READ, failure
+from syncd.directory.messages import PAGED_RESULTS, Result, encode_search, paged_results, parse_cookie
+from syncd.directory.references import missing_parts
+from syncd.directory.results import SUCCESS, search_error
+from syncd.directory.wire import Wire
+from syncd.errors import DirectoryError, IncompleteReadError, PagingUnsupportedError, ReferralError
+from syncd.model.entry import Entry
+from syncd.model.reading import Search, ServerInfo, Verdict
+
+# Servers may send pages without entries, but not the same one for ever.
+_MOST_EMPTY_PAGES = 1000
+
+
+class PagedReading:
+    """Implements `Reading`: iterate over it once, then look at the verdict."""
+
+    def __init__(self, wire: Wire, search: Search, *, server: ServerInfo, page_size: int) -> None:
+        self._wire = wire
+        self._search = search
+        self._server = server
+        self._page_size = page_size
+        # message id of the request whose answer has not been taken yet
+        self._pending: int | None = None
+        self._references: list[tuple[str, ...]] = []
+        self._entries = 0
+        self._pages = 0
+        self._end: DirectoryError | None = IncompleteReadError(
+            f"{server.url}: {READ}: the search for {search.purpose} was not read to its end."
+        )
+        self._batches = self._read()
+
+    def __iter__(self) -> Iterator[list[Entry]]:
+        """A page at a time. A second iteration goes on where the first was left."""
+        return self._batches
+
+    @property
+    def verdict(self) -> Verdict:
+        """How it ended; incomplete until it has."""
+        end = self._end
+        references = tuple(url for urls in self._references for url in urls)
+        if end is None:
+            return Verdict(complete=True, entries=self._entries, pages=self._pages, references=references)
+        code = end.context.get("result_code")
+        return Verdict(
+            complete=False,
+            entries=self._entries,
+            pages=self._pages,
+            code=end.code,
+            reason=end.message,
+            advice=end.hint,
+            result_code=code if isinstance(code, int) else None,
+            server_text=str(end.context.get("server_text", "")),
+            references=references,
+        )
+
+    def close(self) -> None:
+        """End it early; the connection stays usable for the next search."""
+        self._batches.close()
+
+    # ------------------------------------------------------------ pages
+    def _read(self) -> Generator[list[Entry], None, None]:
+        end: DirectoryError | None = None
+        try:
+            request = encode_search(self._search)
+            self._pending = self._ask(request, b"")
+            empty_pages = 0
+            while self._pending is not None and end is None:
+                entries: list[Entry] = []
+                end = self._take_page(request, entries)
+                if entries:
+                    empty_pages = 0
+                    self._entries += len(entries)
+                    yield entries
+                else:
+                    empty_pages += 1
+                    if empty_pages > _MOST_EMPTY_PAGES:
+                        end = self._malformed(f"{empty_pages} pages without entries one after another")
+            self._end = end or self._hidden_parts()
+        except DirectoryError as error:
+            self._end = error
+        finally:
+            if self._pending is not None:
+                self._wire.abandon(self._pending)
+
+    def _take_page(self, request: bytes, entries: list[Entry]) -> DirectoryError | None:
+        """Read the page asked for and ask for the next; why not, if there is a next page no more but there should be.
+
+        Returned and not raised, since the entries that came are to be handed out all the same.
+        """
+        assert self._pending is not None
+        try:
+            result = self._wire.collect(self._pending, entries=entries, references=self._references)
+            self._pending = None
+            self._pages += 1
+            cookie = self._judge(result)
+            if cookie:
+                self._pending = self._ask(request, cookie)
+        except DirectoryError as error:
+            return error
+        return None
+
+    def _ask(self, request: bytes, cookie: bytes) -> int:
+        return self._wire.send(request, paged_results(self._page_size, cookie))
+
+    def _judge(self, result: Result) -> bytes:
+        """The cookie for the next page, empty after the last. Raises DirectoryError if the page is not as it must be."""
+        url, purpose = self._server.url, self._search.purpose
+        if result.code != SUCCESS:
+            raise search_error(result.code, result.text, url=url, purpose=purpose)
+        if PAGED_RESULTS not in result.controls:
+            raise PagingUnsupportedError(
+                f"{url}: {READ}: the search for {purpose} came back without the paging control, so it may be cut off.",
+                server=url,
+                phase=READ,
+                result_code=result.code,
+            )
+        try:
+            return parse_cookie(result.controls[PAGED_RESULTS] or b"")
+        except (BerError, IndexError) as error:
+            raise self._malformed(str(error)) from error
+
+    def _malformed(self, what: str) -> DirectoryError:
+        return failure(BerError(what), url=self._server.url, phase=READ)
+
+    def _hidden_parts(self) -> DirectoryError | None:
+        """The error if the server keeps a part of what was searched elsewhere."""
+        missing = missing_parts(self._references, base_dn=self._search.base_dn, naming_contexts=self._server.naming_contexts)
+        if not missing:
+            return None
+        url = self._server.url
+        return ReferralError(
+            f"{url}: {READ}: {len(missing)} part(s) of the search for {self._search.purpose} are on other servers: "
+            f"{', '.join(missing[:3])}.",
+            advice="References are never followed: narrow the search base, or make those servers directories of their own.",
+            server=url,
+            phase=READ,
+        )

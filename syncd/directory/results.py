@@ -1,0 +1,129 @@
+"""What an LDAP result code means to an operator: which error, in which words.
+
+A code other than success never means "absent" (PITFALLS of every sync: busy, referral and limits all came to delete somebody
+somewhere). Pure functions over what the server said.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ldap3.core.results import RESULT_CODES
+
+from syncd.errors import (
+    AdminLimitError,
+    BindError,
+    DirectoryError,
+    InsufficientAccessError,
+    InvalidCredentialsError,
+    InvalidFilterError,
+    LdapResultError,
+    NoSuchBaseError,
+    PagingUnsupportedError,
+    ReferralError,
+    ServerBusyError,
+    ServerUnavailableError,
+    SizeLimitError,
+    StrongerAuthRequiredError,
+    TimeLimitError,
+    UnwillingToPerformError,
+)
+
+SUCCESS = 0
+_OPERATIONS_ERROR, _PROTOCOL_ERROR, _INVALID_CREDENTIALS = 1, 2, 49
+
+# RFC 4511 appendix A
+_SEARCH: dict[int, type[DirectoryError]] = {
+    3: TimeLimitError,
+    4: SizeLimitError,
+    8: StrongerAuthRequiredError,
+    10: ReferralError,
+    11: AdminLimitError,
+    # unavailableCriticalExtension: the only critical control is the one for paging
+    12: PagingUnsupportedError,
+    13: StrongerAuthRequiredError,
+    32: NoSuchBaseError,
+    # invalidDNSyntax: the only DN in a search is its base
+    34: NoSuchBaseError,
+    48: InsufficientAccessError,
+    49: InvalidCredentialsError,
+    50: InsufficientAccessError,
+    51: ServerBusyError,
+    52: ServerUnavailableError,
+    53: UnwillingToPerformError,
+}
+_BIND: dict[int, type[DirectoryError]] = {
+    8: StrongerAuthRequiredError,
+    13: StrongerAuthRequiredError,
+    49: InvalidCredentialsError,
+    51: ServerBusyError,
+    52: ServerUnavailableError,
+}
+
+# Win32 error codes in the diagnosticMessage of Active Directory and Samba: "AcceptSecurityContext error, data 52e, v4563"
+_SUB_CODE = re.compile(r"\bdata ([0-9a-f]{3,8})\b", re.IGNORECASE)
+_SUB_CODES = {
+    "525": "there is no such account",
+    "52e": "the password is wrong, or there is no such account",
+    "530": "the account may not log on at this time",
+    "531": "the account may not log on from this machine",
+    "532": "the account's password has expired",
+    "533": "the account is disabled",
+    "568": "the account is in too many groups",
+    "701": "the account has expired",
+    "773": "the account's password must be changed first",
+    "775": "the account is locked out",
+}
+_CHANNEL_BINDING = "80090346"
+_NOT_BOUND = "000004dc"
+_LONGEST_TEXT = 500
+
+
+def search_error(code: int, text: str, *, url: str, purpose: str) -> DirectoryError:
+    """Why a search ended with a result other than success."""
+    kind = _SEARCH.get(code, LdapResultError)
+    if code == _PROTOCOL_ERROR and "filter" in text.lower():
+        kind = InvalidFilterError
+    elif code == _OPERATIONS_ERROR and _NOT_BOUND in text.lower():
+        # Active Directory's way to say that anonymous clients may not search
+        kind = InsufficientAccessError
+    return _error(kind, code, text, url=url, phase="read", what=f"the search for {purpose} ended with", meaning="")
+
+
+def bind_error(code: int, text: str, *, url: str, secret: str = "") -> DirectoryError:
+    """Why a bind was refused. `secret` is struck out should the server repeat it."""
+    kind = _BIND.get(code, BindError)
+    if secret:
+        text = text.replace(secret, "***")
+    meaning = ""
+    if _CHANNEL_BINDING in text:
+        kind, meaning = StrongerAuthRequiredError, "the server wants channel binding tokens"
+    elif code == _INVALID_CREDENTIALS and (found := _SUB_CODE.search(text)):
+        meaning = _SUB_CODES.get(found.group(1).lower(), "")
+    return _error(kind, code, text, url=url, phase="bind", what="the server refused the bind with", meaning=meaning)
+
+
+def refuses_credentials(error: DirectoryError) -> bool:
+    """Whether to ask no other server: the next attempt could be the one that locks the account."""
+    return isinstance(error, BindError) and not isinstance(error, StrongerAuthRequiredError)
+
+
+def name_of(code: int) -> str:
+    """The name of a result code as RFC 4511 has it, "result 123" for an unknown one."""
+    return str(RESULT_CODES.get(code, f"result {code}"))
+
+
+def printable(text: str) -> str:
+    """A server's text fit for one line of a log."""
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return line if len(line) <= _LONGEST_TEXT else line[:_LONGEST_TEXT] + "…"
+
+
+def _error(
+    kind: type[DirectoryError], code: int, text: str, *, url: str, phase: str, what: str, meaning: str
+) -> DirectoryError:
+    text = printable(text)
+    said = f": {text!r}" if text else ""
+    explained = f": {meaning}" if meaning else ""
+    message = f"{url}: {phase}: {what} {name_of(code)} ({code}){explained}{said}."
+    return kind(message, server=url, phase=phase, result_code=code, server_text=text)

@@ -1,0 +1,98 @@
+"""Who the server is, from its rootDSE (RFC 4512 section 5.1), and what follows from that.
+
+Vendors are data: what tells one from another, and which attribute identifies an entry for good on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from syncd.model.attributes import canonical_attribute
+from syncd.model.reading import Scope, Search, ServerInfo
+
+_RootDse = Mapping[str, list[bytes]]
+
+# Asked for by name: most are operational and not in "*", and nothing else is read.
+ROOT_DSE = Search(
+    purpose="the rootDSE",
+    base_dn="",
+    filter="(objectClass=*)",
+    scope=Scope.BASE,
+    attributes=(
+        "objectClass",
+        "structuralObjectClass",
+        "vendorName",
+        "vendorVersion",
+        "namingContexts",
+        "supportedControl",
+        "supportedExtension",
+        "supportedCapabilities",
+        "domainControllerFunctionality",
+    ),
+)
+
+_AD_CAPABILITY = "1.2.840.113556.1.4.800"
+# domainControllerFunctionality (MS-ADTS section 3.1.1.3.2.25)
+_AD_VERSIONS = {"2": "2003", "3": "2008", "4": "2008 R2", "5": "2012", "6": "2012 R2", "7": "2016 or later", "10": "2025"}
+
+
+class _Vendor(NamedTuple):
+    recognised: Callable[[_RootDse], bool]
+    # what to call it when it does not say
+    product: str
+    entry_id_attribute: str
+
+
+_VENDORS: dict[str, _Vendor] = {
+    # before the others: Samba has a vendorName of its own
+    "active_directory": _Vendor(
+        lambda dse: _AD_CAPABILITY in texts(dse, "supportedcapabilities"), "Active Directory", "objectguid"
+    ),
+    "openldap": _Vendor(
+        lambda dse: "openldaprootdse" in _folded(dse, "objectclass") + _folded(dse, "structuralobjectclass"),
+        "OpenLDAP",
+        "entryuuid",
+    ),
+    "ds389": _Vendor(
+        lambda dse: any(name.startswith(("389 ", "fedora", "red hat")) for name in _folded(dse, "vendorname")),
+        "389 Directory Server",
+        "nsuniqueid",
+    ),
+    # RFC 4530 is the standard; who knows a better attribute names it in the configuration
+    "generic": _Vendor(lambda dse: True, "", "entryuuid"),
+}
+
+
+def server_info(
+    root_dse: _RootDse, *, url: str, tls: str = "", vendor: str = "auto", entry_id_attribute: str | None = None
+) -> ServerInfo:
+    """What is known of the server. `vendor` and `entry_id_attribute` from the configuration override what it says."""
+    if vendor == "auto":
+        vendor = next(name for name, known in _VENDORS.items() if known.recognised(root_dse))
+    known = _VENDORS[vendor]
+    return ServerInfo(
+        url=url,
+        vendor=vendor,
+        product=_first(root_dse, "vendorname") or known.product,
+        version=_first(root_dse, "vendorversion") or _AD_VERSIONS.get(_first(root_dse, "domaincontrollerfunctionality"), ""),
+        tls=tls,
+        naming_contexts=tuple(texts(root_dse, "namingcontexts")),
+        controls=frozenset(texts(root_dse, "supportedcontrol")),
+        extensions=frozenset(texts(root_dse, "supportedextension")),
+        capabilities=frozenset(texts(root_dse, "supportedcapabilities")),
+        entry_id_attribute=canonical_attribute(entry_id_attribute) if entry_id_attribute else known.entry_id_attribute,
+    )
+
+
+def texts(entry: _RootDse, attribute: str) -> list[str]:
+    """The values of an attribute, named in lower case, as text."""
+    return [str(value, "utf-8", "replace") for value in entry.get(attribute, ())]
+
+
+def _folded(entry: _RootDse, attribute: str) -> list[str]:
+    return [text.casefold() for text in texts(entry, attribute)]
+
+
+def _first(entry: _RootDse, attribute: str) -> str:
+    return next(iter(texts(entry, attribute)), "")
