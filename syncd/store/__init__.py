@@ -1,0 +1,1 @@
+"""The SQL store: the only importer of sqlalchemy, alembic and psycopg."""

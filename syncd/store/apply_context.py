@@ -1,0 +1,115 @@
+"""What every step of applying a plan needs: the run, the directory's row, its transactions, and numbers for names.
+
+A plan is applied in many short transactions. The directory's `relations_digest` is NULL from the first to the last of them, so
+that a run that was cut off anywhere in between is seen by the next one, which then compares everything again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, Table, func, insert, select, update
+
+from syncd.errors import StoppedError, StoreError
+from syncd.store import schema as t
+from syncd.store.audit import Auditor
+from syncd.store.bulk import time_text
+from syncd.store.engine import write
+
+T = TypeVar("T")
+
+# changes per transaction: some 50 ms, so that other writers wait no longer than that
+BATCH = 2000
+# values per IN list
+CHUNK = 500
+
+
+@dataclass(slots=True, kw_only=True)
+class Applying:
+    """One plan being applied to one directory."""
+
+    engine: Engine
+    directory: str
+    run_id: int
+    at: datetime
+    progress: Callable[[int], None]
+    stopping: Callable[[], bool]
+    # number of the directory's row; 0 before the first transaction
+    directory_id: int = 0
+    # key of the directory -> number of the row
+    organizations: dict[str, int] = field(default_factory=dict)
+    units: dict[str, int] = field(default_factory=dict)
+    role_identifiers: dict[str, int] = field(default_factory=dict)
+    # key of the directory -> what it calls the role
+    identifiers: dict[str, str] = field(default_factory=dict)
+    # name of a role, as the plan spells it -> number of the row
+    roles: dict[str, int] = field(default_factory=dict)
+    at_text: str = field(init=False)
+    auditor: Auditor = field(init=False)
+    _done: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self.at_text = time_text(self.at)
+        self.auditor = Auditor(directory=self.directory, run_id=self.run_id, at=self.at_text)
+
+    @contextmanager
+    def transaction(self, changes: int = 0) -> Iterator[Connection]:
+        """A transaction that does that many changes of the plan. Raises StoppedError instead of beginning one."""
+        if self.stopping():
+            raise StoppedError("The run was stopped while it was writing; the next run does the rest.")
+        with write(self.engine) as connection:
+            if not self.directory_id:
+                self.directory_id = open_directory(connection, self.directory, at=self.at)
+            yield connection
+        self._done += changes
+        if changes:
+            self.progress(self._done)
+
+    def finish(self, connection: Connection, relations_digest: bytes | None) -> None:
+        """Mark the plan as applied whole; in its last transaction."""
+        values = {"relations_digest": relations_digest}
+        connection.execute(update(t.directories).where(t.directories.c.id == self.directory_id).values(values))
+
+
+def open_directory(connection: Connection, name: str, *, at: datetime) -> int:
+    """The number of the directory's row, which is made when there is none; its relations are marked as unknown."""
+    row_id = connection.scalar(select(t.directories.c.id).where(t.directories.c.name == name))
+    if row_id is None:
+        (row_id,) = connection.execute(insert(t.directories).values(name=name, created_at=at)).inserted_primary_key or (0,)
+        return int(row_id)
+    connection.execute(update(t.directories).where(t.directories.c.id == row_id).values(relations_digest=None))
+    return int(row_id)
+
+
+def batches(items: Sequence[T], size: int = BATCH) -> Iterator[Sequence[T]]:
+    """The items in their order, at most `size` at a time."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def number_of(numbers: Mapping[str, int], key: str, what: str) -> int:
+    """The number behind a key. Raises StoreError for a plan that names what neither it nor the store has."""
+    try:
+        return numbers[key]
+    except KeyError:
+        raise StoreError(f"the plan names a {what} that does not exist: {key!r}") from None
+
+
+def require(connection: Connection, table: Table, ids: Collection[int]) -> None:
+    """Make sure that these rows exist and stay until the end of the transaction: what a foreign key would do row by row.
+
+    Raises StoreError when one is gone.
+    """
+    found = 0
+    for chunk in batches(sorted(ids), CHUNK):
+        rows = select(table.c.id).where(table.c.id.in_(chunk)).with_for_update(read=True, key_share=True).subquery()
+        found += connection.scalar(select(func.count()).select_from(rows)) or 0
+    if found < len(ids):
+        raise StoreError(
+            f"someone deleted {len(ids) - found} of the {table.name.replace('_', ' ')} while the run was using them",
+            advice="The next run looks at all of them anew.",
+        )

@@ -1,0 +1,139 @@
+"""New people, and the roles they come with.
+
+The first import is made of nothing else, so this is the path that is measured. The rows are made before the transaction
+begins, which therefore is short, and in the order of user names, which the unique indexes then only append to. Who is new
+gets memberships and grants in the same transaction: nobody is ever seen without their roles, and one audit event says it all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Table
+
+from syncd.errors import StoreError
+from syncd.model.plan import Link, PersonChange
+from syncd.model.records import FieldValue, PersonRecord
+from syncd.store import schema as t
+from syncd.store.apply_context import Applying, require
+from syncd.store.apply_names import key_of
+from syncd.store.apply_values import ACCESS_COLUMNS, PLAIN, access_row, other_fields, plain_value, write_other_fields
+from syncd.store.audit import CREATED, fields_text
+from syncd.store.bulk import Row, bulk_insert
+
+# entry id -> what is given to a new person: keys of role identifiers, or names of roles
+Targets = Mapping[str, Sequence[str]]
+Person = tuple[int, PersonRecord]
+
+IDENTITY_COLUMNS = (
+    "user_id", "directory_id", "entry_id", "dn", "dn_key", "fingerprint", "member_key", "first_seen_at", "dn_since",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relations:
+    """What the plan gives to people who are new."""
+
+    memberships: Targets
+    grants: Targets
+
+    @classmethod
+    def of(cls, new: Collection[str], *, memberships: Sequence[Link], grants: Sequence[Link]) -> Relations:
+        """The links of these entry ids."""
+        return cls(memberships=_targets(new, memberships), grants=_targets(new, grants))
+
+
+def _targets(new: Collection[str], links: Sequence[Link]) -> Targets:
+    targets: dict[str, list[str]] = {}
+    for entry_id, target in links:
+        if entry_id in new:
+            targets.setdefault(entry_id, []).append(target)
+    return targets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPeople:
+    """The rows of one batch."""
+
+    # the rows of each table with the columns that have values, parents first
+    blocks: list[tuple[Table, Sequence[str], list[Row]]]
+    others: list[tuple[int, str, FieldValue]]
+    roles: set[int]
+    # changes of the plan: people, memberships and grants
+    changes: int
+
+    def write(self, connection: Connection) -> None:
+        """Raises StoreError."""
+        require(connection, t.roles, self.roles)
+        for table, columns, rows in self.blocks:
+            bulk_insert(connection, table, columns, rows)
+        write_other_fields(connection, self.others, replace=False)
+
+
+def new_people(applying: Applying, changes: Sequence[PersonChange], ids: Sequence[int], relations: Relations) -> NewPeople:
+    """The rows of these creations; `ids` are the numbers reserved for them. Raises StoreError."""
+    people = [(id_, record) for id_, change in zip(ids, changes, strict=True) if (record := change.after) is not None]
+    names = set().union(*(record.fields for _, record in people))
+    columns, users = _user_rows(applying, people, names)
+    access = [row for id_, record in people if (row := access_row(applying, id_, record.fields)) is not None]
+    granted = _link_rows(people, relations.grants, applying.roles, "role")
+    linked = _link_rows(people, relations.memberships, applying.role_identifiers, "role identifier")
+    extra = other_fields(names)
+    return NewPeople(
+        blocks=[
+            (t.users, columns, users),
+            (t.identities, IDENTITY_COLUMNS, _identity_rows(applying, people)),
+            (t.access, ACCESS_COLUMNS, access),
+            (t.memberships, ("user_id", "role_identifier_id"), linked),
+            (t.grants, ("user_id", "role_id", "directory_id"), [(*row, applying.directory_id) for row in granted]),
+            (t.audit_events, CREATED, _events(applying, changes, ids, relations)),
+        ],
+        others=[(id_, name, r.fields[name]) for id_, r in people for name in extra if name in r.fields] if extra else [],
+        roles={row[1] for row in granted},
+        changes=len(people) + len(linked) + len(granted),
+    )
+
+
+def _user_rows(applying: Applying, people: Sequence[Person], names: Collection[str]) -> tuple[Sequence[str], list[Row]]:
+    texts = [name for name in PLAIN if name in names and name != "birthday"]
+    at = applying.at_text
+    rows: list[Row] = []
+    for id_, record in people:
+        get = record.fields.get
+        rows.append((id_, at, at, key_of(get("username")), key_of(get("email")), *[get(name) or None for name in texts]))
+    columns = ("id", "created_at", "updated_at", "username_key", "email_key", *texts)
+    if "birthday" not in names:
+        return columns, rows
+    birthdays = [plain_value(record.fields.get("birthday")) for _, record in people]
+    return (*columns, "birthday"), [(*row, day) for row, day in zip(rows, birthdays, strict=True)]
+
+
+def _identity_rows(applying: Applying, people: Sequence[Person]) -> list[Row]:
+    directory_id, at = applying.directory_id, applying.at_text
+    return [
+        (id_, directory_id, r.entry_id, r.dn, r.dn_key, bytearray(r.fingerprint), r.member_key, at, at) for id_, r in people
+    ]
+
+
+def _link_rows(people: Sequence[Person], targets: Targets, numbers: Mapping[str, int], what: str) -> list[Row]:
+    try:
+        rows = [(id_, numbers[target]) for id_, record in people for target in targets.get(record.entry_id, ())]
+    except KeyError as error:
+        raise StoreError(f"the plan names a {what} that does not exist: {error.args[0]!r}") from None
+    # two spellings of a role's name are one role
+    return list(dict.fromkeys(rows))
+
+
+def _events(applying: Applying, changes: Sequence[PersonChange], ids: Sequence[int], relations: Relations) -> list[Row]:
+    created, memberships, grants = applying.auditor.created, relations.memberships, relations.grants
+    rows = []
+    for id_, change in zip(ids, changes, strict=True):
+        assert change.after is not None
+        after = [item for item in change.after.fields.items() if item[1] is not None and item[1] != ()]
+        if keys := memberships.get(change.entry_id):
+            after.append(("role_identifiers", tuple([applying.identifiers[key] for key in keys])))
+        if names := grants.get(change.entry_id):
+            after.append(("roles", tuple(names)))
+        rows.append(created("user.created", "user", id_, fields_text(after)))
+    return rows

@@ -1,0 +1,73 @@
+"""Which people must change together, because one takes the name that another gives up.
+
+Usernames and emails are unique at every moment, not only at the end of a transaction. People who swap or pass on names are
+therefore written in one transaction, in two steps: first all of them let go of their keys, then each takes the new one.
+Everybody else goes in batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from syncd.model.plan import Action, PersonChange
+from syncd.model.text import fold
+
+# unique in the store, each with a column NAME_key
+NAMES = ("username", "email")
+# (field, folded name)
+Name = tuple[str, str]
+
+
+def split(changes: Sequence[PersonChange], released: Iterable[Name]) -> tuple[list[PersonChange], list[PersonChange]]:
+    """The people who must change in one transaction, and the others.
+
+    `released`: names that absent people give up in this plan.
+    """
+    given_up: dict[Name, str] = {}
+    for change in changes:
+        for name in given_up_by(change):
+            given_up[name] = change.entry_id
+    given_up.update(dict.fromkeys(released, ""))
+    if not given_up:
+        return [], list(changes)
+    together: set[str] = set()
+    for change in changes:
+        for name in claimed_by(change):
+            giver = given_up.get(name)
+            if giver is not None and giver != change.entry_id:
+                together.update((change.entry_id, giver))
+    return [c for c in changes if c.entry_id in together], [c for c in changes if c.entry_id not in together]
+
+
+def given_up_by(change: PersonChange) -> list[Name]:
+    """The names a known person has no longer after the change."""
+    if change.action not in (Action.UPDATE, Action.RETURN):
+        return []
+    values = ((field, change.fields[field]) for field in NAMES if field in change.fields)
+    keys = ((field, key_of(old), key_of(new)) for field, (old, new) in values)
+    return [(field, old) for field, old, new in keys if old is not None and old != new]
+
+
+def claimed_by(change: PersonChange) -> list[Name]:
+    """The names a person takes with the change. Who returns takes back what they had."""
+    if change.action is Action.DISABLE or change.after is None:
+        return []
+    values: dict[str, object] = {}
+    for field in NAMES:
+        if change.action is Action.UPDATE:
+            values[field] = change.fields[field][1] if field in change.fields else None
+        else:
+            values[field] = final_name(change, field)
+    return [(field, key) for field, key in ((field, key_of(value)) for field, value in values.items()) if key is not None]
+
+
+def final_name(change: PersonChange, field: str) -> object:
+    """The name after the change, also where the directory does not manage the field."""
+    assert change.after is not None
+    known: Mapping[str, object] = change.before.fields if change.before else {}
+    return change.after.fields[field] if field in change.after.fields else known.get(field)
+
+
+def key_of(value: object) -> str | None:
+    """The folded name, None for no name."""
+    return (fold(value) or None) if isinstance(value, str) else None

@@ -1,0 +1,88 @@
+"""Stored people with all their fields, in the words of the mapping."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, select
+
+from syncd.model.records import CUSTOM_PREFIX, DirectoryPresence, FieldValue, StoredPerson
+from syncd.store import schema as t
+from syncd.store.apply_context import CHUNK, batches
+from syncd.store.apply_values import PLAIN
+from syncd.store.types import from_json
+
+Values = tuple[int, str, FieldValue]
+
+
+def load_people(connection: Connection, directory: str, entry_ids: Collection[str]) -> dict[str, StoredPerson]:
+    """SyncStore.people."""
+    number = connection.scalar(select(t.directories.c.id).where(t.directories.c.name == directory))
+    found: dict[str, StoredPerson] = {}
+    for chunk in batches(sorted(entry_ids), CHUNK):
+        rows = connection.execute(_identities(number or 0, chunk)).all()
+        fields = _other_fields(connection, [row.user_id for row in rows])
+        found.update((row.entry_id, _person(row, fields[row.user_id])) for row in rows)
+    return found
+
+
+def _identities(number: int, entry_ids: Sequence[str]) -> Any:
+    i, access, units, sources = t.identities.c, t.access.c, t.units.c, t.organization_sources.c
+    here = and_(access.user_id == i.user_id, access.directory_id == i.directory_id)
+    named = and_(sources.organization_id == access.organization_id, sources.directory_id == i.directory_id)
+    return (
+        select(
+            i.user_id, i.entry_id, i.dn, i.dn_key, i.fingerprint, i.member_key, i.missing_since,
+            *(t.users.c[name] for name in PLAIN),
+            sources.external_key.label("organization"), units.external_key.label("unit"),
+        )
+        .join(t.users, t.users.c.id == i.user_id)
+        .outerjoin(t.access, here)
+        .outerjoin(t.organization_sources, named)
+        .outerjoin(t.units, units.id == access.unit_id)
+        .where(i.directory_id == number, i.entry_id.in_(entry_ids))
+    )  # fmt: skip
+
+
+def _person(row: Row[Any], others: Mapping[str, FieldValue]) -> StoredPerson:
+    values = row._mapping
+    fields: dict[str, FieldValue] = {name: values[name] for name in (*PLAIN, "organization", "unit")}
+    return StoredPerson(
+        user_id=row.user_id,
+        entry_id=row.entry_id,
+        dn=row.dn,
+        dn_key=row.dn_key,
+        fingerprint=row.fingerprint,
+        presence=DirectoryPresence.ACTIVE if row.missing_since is None else DirectoryPresence.MISSING,
+        fields=fields | dict(others),
+        member_key=row.member_key,
+    )
+
+
+def _other_fields(connection: Connection, user_ids: Sequence[int]) -> dict[int, dict[str, FieldValue]]:
+    """What lives in tables of its own, of these people."""
+    found: dict[int, dict[str, FieldValue]] = {user_id: {"emails": (), "tags": ()} for user_id in user_ids}
+    for user_id, name, value in (*_lists(connection, user_ids), *_single_values(connection, user_ids)):
+        found[user_id][name] = value
+    return found
+
+
+def _lists(connection: Connection, user_ids: Sequence[int]) -> Iterator[Values]:
+    for name, table, column in (("emails", t.user_emails, "email"), ("tags", t.user_tags, "tag")):
+        query = select(table.c.user_id, table.c[column]).where(table.c.user_id.in_(user_ids))
+        texts: defaultdict[int, list[str]] = defaultdict(list)
+        for user_id, text in connection.execute(query.order_by(table.c.user_id, table.c.position)):
+            texts[user_id].append(text)
+        yield from ((user_id, name, tuple(found)) for user_id, found in texts.items())
+
+
+def _single_values(connection: Connection, user_ids: Sequence[int]) -> Iterator[Values]:
+    custom, avatars = t.user_custom_fields.c, t.user_avatars.c
+    for user_id, name, text in connection.execute(
+        select(custom.user_id, custom.name, custom.value).where(custom.user_id.in_(user_ids))
+    ):
+        yield user_id, CUSTOM_PREFIX + name, from_json(text)
+    for user_id, data in connection.execute(select(avatars.user_id, avatars.data).where(avatars.user_id.in_(user_ids))):
+        yield user_id, "avatar", bytes(data)

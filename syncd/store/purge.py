@@ -1,0 +1,63 @@
+"""Deleting people who have been gone from their directory for longer than the retention time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, delete, exists, select
+
+from syncd.store import schema as t
+from syncd.store.apply_context import CHUNK
+from syncd.store.audit import Auditor, fields_text, write_changed
+from syncd.store.bulk import time_text
+from syncd.store.engine import read, write
+
+
+def purge_people(engine: Engine, directory: str, *, missing_before: datetime, run_id: int | None, at: datetime) -> int:
+    """SyncStore.purge. Who is also in another directory stays, and so does who owns records of another system, and a user
+    made by hand. Everything of the person goes with them but the audit events."""
+    auditor = Auditor(directory=directory, run_id=run_id, at=time_text(at))
+    purged = 0
+    # asked first without taking the writer's turn: on most days there is nobody
+    while _someone(engine, directory, missing_before):
+        with write(engine) as connection:
+            people = _gone(connection, directory, missing_before)
+            write_changed(connection, [_event(auditor, person) for person in people])
+            connection.execute(delete(t.users).where(t.users.c.id.in_([person.id for person in people])))
+        purged += len(people)
+    return purged
+
+
+def _someone(engine: Engine, directory: str, missing_before: datetime) -> bool:
+    with read(engine) as connection:
+        return connection.execute(_query(directory, missing_before).limit(1)).first() is not None
+
+
+def _gone(connection: Connection, directory: str, missing_before: datetime) -> Sequence[Row[Any]]:
+    return connection.execute(_query(directory, missing_before).order_by(t.users.c.id).limit(CHUNK)).all()
+
+
+def _query(directory: str, missing_before: datetime) -> Any:
+    identities, users = t.identities.c, t.users.c
+    other = t.identities.alias("other")
+    number = select(t.directories.c.id).where(t.directories.c.name == directory).scalar_subquery()
+    return (
+        select(users.id, users.username, users.email, identities.entry_id, identities.dn, identities.missing_since)
+        .join_from(t.identities, t.users, users.id == identities.user_id)
+        .where(
+            identities.directory_id == number,
+            identities.missing_since < missing_before,
+            users.manual.is_(False),
+            ~exists().where(other.c.user_id == users.id, other.c.directory_id != identities.directory_id),
+            ~exists().where(t.owned_records.c.user_id == users.id),
+        )
+    )
+
+
+def _event(auditor: Auditor, person: Row[Any]) -> tuple[Any, ...]:
+    names = ("username", "email", "entry_id", "dn")
+    reason = f"missing from {auditor.directory} since {person.missing_since.isoformat()}"
+    before = fields_text([(name, person._mapping[name]) for name in names])
+    return auditor.changed("user.purged", "user", person.id, before=before, after=None, reason=reason)

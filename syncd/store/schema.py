@@ -1,0 +1,57 @@
+"""All tables under one name, and the MetaData they share: `from syncd.store import schema as t`, then `t.users.c.email`."""
+
+from syncd.store.columns import metadata
+from syncd.store.schema_journal import audit_events, issues, runs
+from syncd.store.schema_login import api_keys, links, owned_records, passwords, sessions
+from syncd.store.schema_people import (
+    access,
+    directories,
+    dn_history,
+    grants,
+    group_members,
+    groups,
+    identities,
+    memberships,
+    organization_sources,
+    organizations,
+    role_identifiers,
+    role_permissions,
+    roles,
+    units,
+    user_avatars,
+    user_custom_fields,
+    user_emails,
+    user_tags,
+    users,
+)
+
+__all__ = [
+    "access",
+    "api_keys",
+    "audit_events",
+    "directories",
+    "dn_history",
+    "grants",
+    "group_members",
+    "groups",
+    "identities",
+    "issues",
+    "links",
+    "memberships",
+    "metadata",
+    "organization_sources",
+    "organizations",
+    "owned_records",
+    "passwords",
+    "role_identifiers",
+    "role_permissions",
+    "roles",
+    "runs",
+    "sessions",
+    "units",
+    "user_avatars",
+    "user_custom_fields",
+    "user_emails",
+    "user_tags",
+    "users",
+]

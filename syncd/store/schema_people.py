@@ -1,0 +1,312 @@
+"""The tables of people, what they belong to, and what they may do.
+
+Only what is looked up has an index: the first import writes six rows a person, and each index costs. Times are UTC.
+`*_key` columns hold folded names (syncd.model.text.fold).
+
+PostgreSQL checks a foreign key row by row, at about the price of writing the row itself: with every reference of `access`,
+`grants`, `memberships` and `identities` declared, an import took more than twice as long. So these four declare the person,
+who may be deleted at any time, and name directories, organizations, units, roles and role identifiers by number alone
+(`named`). Whoever deletes one of those deletes or moves what names it, in the same transaction.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    true,
+)
+
+from syncd.store.columns import AUTOINCREMENT, KEY_ONLY, directory_id, index_where, metadata, named, row_id, user_id
+from syncd.store.types import Id, Key, UtcTime
+
+directories = Table(
+    "directories",
+    metadata,
+    row_id(),
+    Column("name", Key, nullable=False, unique=True),
+    # Plan.relations_digest of the last run that was applied whole; NULL while a run is being applied, or was cut off
+    Column("relations_digest", LargeBinary),
+    # of the configuration that the stored fingerprints were made with
+    Column("config_digest", LargeBinary),
+    Column("created_at", UtcTime, nullable=False),
+    **AUTOINCREMENT,
+)
+
+# ------------------------------------------------------------- organizations and units
+organizations = Table(
+    "organizations",
+    metadata,
+    row_id(),
+    Column("name", Text, nullable=False),
+    Column("name_key", Key, nullable=False, unique=True),
+    Column("enabled", Boolean, nullable=False, server_default=true()),
+    # the directory that made it; others may use it too, see organization_sources
+    directory_id(nullable=True),
+    Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    **AUTOINCREMENT,
+)
+
+# which directory calls an organization what: one that exists already, whoever made it, is used and not made twice
+organization_sources = Table(
+    "organization_sources",
+    metadata,
+    directory_id(primary_key=True),
+    # OrganizationRecord.key
+    Column("external_key", Key, primary_key=True),
+    Column("organization_id", Id, ForeignKey("organizations.id", ondelete="CASCADE"), nullable=False),
+    # as this directory spells it
+    Column("name", Text, nullable=False),
+    UniqueConstraint("organization_id", "directory_id"),
+    **KEY_ONLY,
+)
+
+units = Table(
+    "units",
+    metadata,
+    row_id(),
+    Column("organization_id", Id, ForeignKey("organizations.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("parent_id", Id, ForeignKey("units.id", ondelete="RESTRICT"), index=True),
+    Column("name", Text, nullable=False),
+    directory_id(nullable=True),
+    # UnitRecord.key, NULL for a unit made by hand
+    Column("external_key", Key),
+    UniqueConstraint("directory_id", "external_key"),
+    **AUTOINCREMENT,
+)
+
+# ------------------------------------------------------------- people
+users = Table(
+    "users",
+    metadata,
+    row_id(),
+    # the key is NULL when the name was released: the text says what it was, someone else has the name now
+    Column("username", Text),
+    Column("username_key", Key, unique=True),
+    # the primary address; further ones are in user_emails
+    Column("email", Text),
+    Column("email_key", Key, unique=True),
+    Column("prefix", Text),
+    Column("first_name", Text),
+    Column("middle_name", Text),
+    Column("last_name", Text),
+    Column("suffix", Text),
+    Column("display_name", Text),
+    Column("title", Text),
+    Column("phone", Text),
+    Column("birthday", Date),
+    # made by hand: never written by a run
+    Column("manual", Boolean, nullable=False, server_default=false()),
+    # may log in with a local password while the directory is away
+    Column("break_glass", Boolean, nullable=False, server_default=false()),
+    # the administrator's switch; what directories say is in identities, so that clearing one never clears the other
+    Column("enabled", Boolean, nullable=False, server_default=true()),
+    Column("auth_status", String(8), nullable=False, server_default="active"),
+    Column("failed_logins", Integer, nullable=False, server_default="0"),
+    Column("locked_at", UtcTime),
+    Column("last_login_at", UtcTime),
+    Column("login_count", Integer, nullable=False, server_default="0"),
+    # the business unit that owns the user's row
+    Column("owner_unit_id", Id, ForeignKey("units.id", ondelete="RESTRICT")),
+    Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    # one more with every change: the ETag
+    Column("version", Integer, nullable=False, server_default="1"),
+    CheckConstraint("auth_status IN ('active', 'locked', 'reset', 'expired')", name="auth_status"),
+    **AUTOINCREMENT,
+)
+index_where("ix_users_owner_unit_id", users, ("owner_unit_id",), condition="owner_unit_id IS NOT NULL")
+
+user_emails = Table(
+    "user_emails",
+    metadata,
+    user_id(primary_key=True),
+    Column("position", SmallInteger, primary_key=True, autoincrement=False),
+    Column("email", Text, nullable=False),
+    **KEY_ONLY,
+)
+
+user_tags = Table(
+    "user_tags",
+    metadata,
+    user_id(primary_key=True),
+    Column("position", SmallInteger, primary_key=True, autoincrement=False),
+    Column("tag", Text, nullable=False),
+    **KEY_ONLY,
+)
+
+user_custom_fields = Table(
+    "user_custom_fields",
+    metadata,
+    user_id(primary_key=True),
+    # without the "custom." of PersonRecord.fields
+    Column("name", Key, primary_key=True),
+    # canonical JSON of the value, syncd.store.types.to_json
+    Column("value", Text, nullable=False),
+    **KEY_ONLY,
+)
+
+user_avatars = Table(
+    "user_avatars",
+    metadata,
+    user_id(primary_key=True),
+    Column("media_type", Text, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    # SHA-256 of the data, hexadecimal: the ETag
+    Column("digest", Text, nullable=False),
+)
+
+# access to an organization and, inside it, to a unit; none at all means no login. A directory gives one, hands any number
+access = Table(
+    "access",
+    metadata,
+    user_id(),
+    named("organization_id"),
+    named("unit_id", nullable=True),
+    named("directory_id", nullable=True),
+    UniqueConstraint("user_id", "directory_id"),
+)
+index_where(
+    "uq_access_manual",
+    access,
+    ("user_id", "organization_id", "unit_id"),
+    condition="directory_id IS NULL AND unit_id IS NOT NULL",
+    unique=True,
+)
+index_where(
+    "uq_access_manual_whole",
+    access,
+    ("user_id", "organization_id"),
+    condition="directory_id IS NULL AND unit_id IS NULL",
+    unique=True,
+)
+
+# ------------------------------------------------------------- roles and groups
+roles = Table(
+    "roles",
+    metadata,
+    row_id(),
+    Column("name", Text, nullable=False),
+    Column("name_key", Key, nullable=False, unique=True),
+    # NULL: a system-wide role; else only for people with access to that organization
+    Column("organization_id", Id, ForeignKey("organizations.id", ondelete="RESTRICT")),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    **AUTOINCREMENT,
+)
+
+role_permissions = Table(
+    "role_permissions",
+    metadata,
+    Column("role_id", Id, ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True),
+    Column("permission", Key, primary_key=True),
+    **KEY_ONLY,
+)
+
+groups = Table(
+    "groups",
+    metadata,
+    row_id(),
+    Column("name", Text, nullable=False),
+    Column("name_key", Key, nullable=False, unique=True),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("created_at", UtcTime, nullable=False),
+    **AUTOINCREMENT,
+)
+
+group_members = Table(
+    "group_members",
+    metadata,
+    Column("group_id", Id, ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True),
+    user_id(primary_key=True, index=True),
+    **KEY_ONLY,
+)
+
+# who has which role, and from whom: the same role may come from several sources, and goes with the last of them
+grants = Table(
+    "grants",
+    metadata,
+    user_id(),
+    named("role_id"),
+    named("directory_id", nullable=True),
+    UniqueConstraint("user_id", "role_id", "directory_id"),
+)
+index_where("uq_grants_manual", grants, ("user_id", "role_id"), condition="directory_id IS NULL", unique=True)
+
+role_identifiers = Table(
+    "role_identifiers",
+    metadata,
+    row_id(),
+    directory_id(),
+    # RoleIdentifierRecord.key
+    Column("external_key", Key, nullable=False),
+    Column("identifier", Text, nullable=False),
+    Column("dn", Text),
+    UniqueConstraint("directory_id", "external_key"),
+    **AUTOINCREMENT,
+)
+
+# who has which role identifier, nesting resolved
+memberships = Table(
+    "memberships",
+    metadata,
+    user_id(primary_key=True),
+    named("role_identifier_id", primary_key=True),
+    **KEY_ONLY,
+)
+
+# ------------------------------------------------------------- who is who in a directory
+identities = Table(
+    "identities",
+    metadata,
+    user_id(primary_key=True),
+    named("directory_id", primary_key=True),
+    Column("entry_id", Key, nullable=False),
+    Column("dn", Text, nullable=False),
+    # the DN's normal form, syncd.model.dn
+    Column("dn_key", Key, nullable=False),
+    # PersonRecord.fingerprint
+    Column("fingerprint", LargeBinary, nullable=False),
+    # PersonRecord.member_key
+    Column("member_key", Key),
+    # since when the directory no longer has the entry, by a complete verdict, and which run found it gone; NULL = present
+    Column("missing_since", UtcTime),
+    Column("missing_reason", Text),
+    Column("first_seen_at", UtcTime, nullable=False),
+    # since when it has this DN; earlier ones are in dn_history
+    Column("dn_since", UtcTime, nullable=False),
+    UniqueConstraint("directory_id", "entry_id"),
+    **KEY_ONLY,
+)
+# what a purge looks for; empty on a healthy day, so that looking costs nothing
+index_where("ix_identities_missing", identities, ("directory_id", "missing_since"), condition="missing_since IS NOT NULL")
+
+# a row is written when a DN is replaced: most people never have one
+dn_history = Table(
+    "dn_history",
+    metadata,
+    row_id(),
+    Column("user_id", Id, nullable=False),
+    Column("directory_id", Id, nullable=False),
+    Column("dn", Text, nullable=False),
+    Column("valid_from", UtcTime, nullable=False),
+    Column("valid_to", UtcTime, nullable=False),
+    ForeignKeyConstraint(("user_id", "directory_id"), ("identities.user_id", "identities.directory_id"), ondelete="CASCADE"),
+    Index(None, "user_id", "directory_id"),
+    **AUTOINCREMENT,
+)

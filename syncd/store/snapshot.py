@@ -1,0 +1,182 @@
+"""The store as one directory's run sees it: what it reads to make a plan, and the way to apply one.
+
+Reads of everything (identities, memberships) stream raw rows from the driver, since a run on an unchanged directory consists of
+them; reads of some go by primary key in chunks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, and_, select
+
+from syncd.model.plan import Link, Plan
+from syncd.model.records import (
+    Issue,
+    NameHolder,
+    OrganizationRecord,
+    RoleIdentifierRecord,
+    StoredIdentity,
+    StoredPerson,
+    UnitRecord,
+)
+from syncd.services.ports import StoredStructure
+from syncd.store import schema as t
+from syncd.store.apply import apply_plan
+from syncd.store.engine import read
+from syncd.store.names import holders
+from syncd.store.people import load_people
+from syncd.store.purge import purge_people
+
+# rows fetched at a time
+FETCH = 5000
+IDENTITY_KEYS = ("dn_key", "member_key")
+
+identities, role_identifiers = t.identities.c, t.role_identifiers.c
+
+
+@dataclass(frozen=True, slots=True)
+class SqlSyncStore:
+    """`SyncStore` of services.ports over SQLite or PostgreSQL. Every method raises StoreError when the database fails."""
+
+    engine: Engine
+
+    def identities(self, directory: str) -> dict[str, StoredIdentity]:
+        query = _of(directory, select(identities.entry_id, identities.user_id, identities.fingerprint,
+                                      identities.missing_since.is_(None), identities.dn))  # fmt: skip
+        known: dict[str, StoredIdentity] = {}
+        with read(self.engine) as connection:
+            for rows in _stream(connection, query):
+                known.update(
+                    [
+                        (entry_id, StoredIdentity(user_id, fingerprint, bool(present), dn))
+                        for entry_id, user_id, fingerprint, present, dn in rows
+                    ]
+                )
+        return known
+
+    def people(self, directory: str, entry_ids: Collection[str]) -> Mapping[str, StoredPerson]:
+        with read(self.engine) as connection:
+            return load_people(connection, directory, entry_ids)
+
+    def person_keys(self, directory: str, *, by: str) -> dict[str, str]:
+        if by not in IDENTITY_KEYS:
+            raise ValueError(f"people have no key {by!r}")
+        column = t.identities.c[by]
+        query = _of(directory, select(column, identities.entry_id))
+        query = query.where(identities.missing_since.is_(None), column.is_not(None))
+        keys: dict[str, str] = {}
+        with read(self.engine) as connection:
+            for rows in _stream(connection, query):
+                keys.update(rows)
+        return keys
+
+    def structure(self, directory: str) -> StoredStructure:
+        with read(self.engine) as connection:
+            mine = t.directories.c.name == directory
+            row = connection.execute(select(t.directories.c.id, t.directories.c.relations_digest).where(mine)).one_or_none()
+            number, digest = row if row is not None else (0, None)
+            organizations, units = _organizations_and_units(connection, number)
+            return StoredStructure(
+                organizations=organizations,
+                units=units,
+                role_identifiers=_role_identifiers(connection, number),
+                roles=frozenset(connection.scalars(select(t.roles.c.name))),
+                relations_digest=digest,
+            )
+
+    def memberships(self, directory: str) -> Iterator[Link]:
+        held = t.memberships.c
+        query = (
+            _of(directory, select(identities.entry_id, role_identifiers.external_key))
+            .join(t.memberships, held.user_id == identities.user_id)
+            .join(
+                t.role_identifiers,
+                and_(role_identifiers.id == held.role_identifier_id, role_identifiers.directory_id == identities.directory_id),
+            )
+        )
+        return self._links(query)
+
+    def grants(self, directory: str) -> Iterator[Link]:
+        held = t.grants.c
+        query = (
+            _of(directory, select(identities.entry_id, t.roles.c.name))
+            .join(t.grants, and_(held.user_id == identities.user_id, held.directory_id == identities.directory_id))
+            .join(t.roles, t.roles.c.id == held.role_id)
+        )
+        return self._links(query)
+
+    def _links(self, query: Select[Any]) -> Iterator[Link]:
+        with read(self.engine) as connection:
+            for rows in _stream(connection, query.where(identities.missing_since.is_(None))):
+                yield from map(Link._make, rows)
+
+    def name_holders(self, directory: str, field: str, keys: Collection[str]) -> Mapping[str, NameHolder]:
+        with read(self.engine) as connection:
+            return holders(connection, directory, field, keys)
+
+    def open_issues(self, directory: str) -> Mapping[str, Issue]:
+        issues = t.issues.c
+        query = select(issues.key, issues.dn, issues.code, issues.message, issues.subject)
+        query = query.join(t.directories, t.directories.c.id == issues.directory_id)
+        query = query.where(t.directories.c.name == directory, issues.closed_at.is_(None)).order_by(issues.id)
+        with read(self.engine) as connection:
+            rows = connection.execute(query)
+            return {
+                key: Issue(key=key, dn=dn, code=code, message=text, subject=subject) for key, dn, code, text, subject in rows
+            }
+
+    def apply(
+        self, plan: Plan, *, run_id: int, at: datetime, progress: Callable[[int], None], stopping: Callable[[], bool]
+    ) -> None:
+        apply_plan(self.engine, plan, run_id=run_id, at=at, progress=progress, stopping=stopping)
+
+    def purge(self, directory: str, *, missing_before: datetime, run_id: int | None, at: datetime) -> int:
+        return purge_people(self.engine, directory, missing_before=missing_before, run_id=run_id, at=at)
+
+
+def _of(directory: str, query: Select[Any]) -> Select[Any]:
+    """Those identities that belong to the directory."""
+    owner = select(t.directories.c.id).where(t.directories.c.name == directory).scalar_subquery()
+    return query.select_from(t.identities).where(identities.directory_id == owner)
+
+
+def _stream(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Any]]:
+    """Blocks of rows, never all at once: PostgreSQL through a cursor of the server."""
+    yield from connection.execution_options(yield_per=FETCH).execute(query).partitions()
+
+
+def _organizations_and_units(
+    connection: Connection, number: int
+) -> tuple[dict[str, OrganizationRecord], dict[str, UnitRecord]]:
+    sources, units = t.organization_sources.c, t.units.c
+    rows = connection.execute(
+        select(sources.external_key, sources.name, sources.organization_id).where(sources.directory_id == number)
+    ).all()
+    keys = {organization_id: key for key, _, organization_id in rows}
+    organizations = {key: OrganizationRecord(key=key, name=name) for key, name, _ in rows}
+    found = connection.execute(
+        select(units.id, units.external_key, units.name, units.organization_id, units.parent_id).where(
+            units.directory_id == number
+        )
+    ).all()
+    unit_keys = {row.id: row.external_key for row in found}
+    records = {
+        row.external_key: UnitRecord(
+            key=row.external_key,
+            name=row.name,
+            organization=keys.get(row.organization_id, ""),
+            parent=unit_keys.get(row.parent_id),
+        )
+        for row in found
+    }
+    return organizations, records
+
+
+def _role_identifiers(connection: Connection, number: int) -> dict[str, RoleIdentifierRecord]:
+    query = select(role_identifiers.external_key, role_identifiers.identifier, role_identifiers.dn)
+    rows = connection.execute(query.where(role_identifiers.directory_id == number))
+    return {key: RoleIdentifierRecord(key=key, identifier=identifier, dn=dn) for key, identifier, dn in rows}

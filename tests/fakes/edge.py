@@ -1,0 +1,184 @@
+"""The daemon's surroundings without LDAP and SQL: a clock that stands still, runs in a list, a sync that a test steers."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from syncd.clock import Clock, SystemClock
+from syncd.errors import NotFoundError, StoreError
+from syncd.model.records import DirectoryPresence
+from syncd.model.run import Mode, Outcome, Run, RunResult, Trigger
+from syncd.services.sync import Progress
+from syncd.settings.root import RootSettings
+from tests.fakes.runs import MemoryRunStore
+
+START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+
+async def until(condition: Callable[[], bool], *, seconds: float = 10) -> None:
+    """Wait for what another thread or task brings about."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - threads bring it about too
+            await asyncio.sleep(0.005)
+
+
+class FakeClock:
+    """Time as a test sets it."""
+
+    def __init__(self, at: datetime = START) -> None:
+        self.at = at
+        self.seconds = 1000.0
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def advance(self, **delta: float) -> None:
+        self.at += timedelta(**delta)
+        self.seconds += timedelta(**delta).total_seconds()
+
+
+class FakeRuns(MemoryRunStore):
+    """Runs with a past that a test writes, and a database that may be down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.error: StoreError | None = None
+
+    def add(self, directory: str = "corp", **fields: Any) -> Run:
+        """A run of the past."""
+        run, _ = super().request(directory, mode=Mode.CHANGES, trigger=Trigger.SCHEDULE, at=START)
+        return self._put(replace(run, **fields))
+
+    def complete(self, directory: str = "corp", *, at: datetime = START, mode: Mode = Mode.CHANGES) -> Run:
+        """A run of the past that read everything and took a second."""
+        counts = {"users": 300, "issues": 2, "users_created": 1}
+        return self.add(
+            directory, mode=mode, outcome=Outcome.SUCCEEDED, started_at=at - timedelta(seconds=1), finished_at=at,
+            entries_read=300, counts=counts,
+        )  # fmt: skip
+
+    def failed(self, directory: str = "corp", *, at: datetime = START, code: str = "connect_timeout") -> Run:
+        """A run of the past that failed."""
+        return self.add(
+            directory, outcome=Outcome.FAILED, started_at=at - timedelta(seconds=1), finished_at=at, code=code,
+            message="ldap1 did not answer", advice="Check the route.",
+        )  # fmt: skip
+
+    def request(self, directory: str, *, mode: Mode, trigger: Trigger, at: datetime, actor: str = "") -> tuple[Run, bool]:
+        if self.error is not None:
+            raise self.error
+        return super().request(directory, mode=mode, trigger=trigger, at=at, actor=actor)
+
+    def list(self, *, directory: str | None = None, limit: int = 50, before_id: int | None = None) -> Sequence[Run]:
+        if self.error is not None:
+            raise self.error
+        return super().list(directory=directory, limit=limit, before_id=before_id)
+
+
+class FakeSync:
+    """A SyncService whose runs end when and how the test says."""
+
+    def __init__(self, runs: FakeRuns, clock: Clock, directories: Sequence[str]) -> None:
+        self.runs = runs
+        self.clock = clock
+        self.directories = directories
+        self.result = RunResult(outcome=Outcome.SUCCEEDED, entries_read=300, counts={"users": 300, "issues": 0})
+        # cleared: runs wait in "read users" until it is set, they are stopped, or they are interrupted
+        self.gate = threading.Event()
+        self.gate.set()
+        self.ignores_stop = False
+        self.interrupted: list[str] = []
+        self.at_work: list[str] = []
+        self.most_at_work = 0
+        self.purged: list[str] = []
+        self.work_error: Exception | None = None
+        self.purge_error: Exception | None = None
+
+    def request(self, directory: str, *, mode: Mode, trigger: Trigger, actor: str = "") -> tuple[Run, bool]:
+        if directory not in self.directories:
+            raise NotFoundError(f"no directory is called {directory!r}")
+        return self.runs.request(directory, mode=mode, trigger=trigger, at=self.clock.now(), actor=actor)
+
+    def work(
+        self,
+        directory: str,
+        *,
+        stopping: Callable[[], bool],
+        progress: Callable[[Progress], None] = lambda progress: None,
+    ) -> Run | None:
+        if self.work_error is not None:
+            raise self.work_error
+        queued = self.runs.next_queued(directory)
+        if queued is None:
+            return None
+        run = self.runs.start(queued.id, at=self.clock.now())
+        self.at_work.append(directory)
+        self.most_at_work = max(self.most_at_work, len(self.at_work))
+        try:
+            progress(Progress(directory, "read users", 17))
+            result = self._wait(directory, stopping)
+        finally:
+            self.at_work.remove(directory)
+        return self.runs.finish(run.id, result, at=self.clock.now())
+
+    def _wait(self, directory: str, stopping: Callable[[], bool]) -> RunResult:
+        while not self.gate.wait(0.02):
+            if (stopping() and not self.ignores_stop) or directory in self.interrupted:
+                return RunResult(outcome=Outcome.FAILED, code="stopped", message="the run was asked to stop")
+        return self.result
+
+    def interrupt(self, directory: str) -> None:
+        self.interrupted.append(directory)
+
+    def purge(self, directory: str) -> int:
+        if self.purge_error is not None:
+            raise self.purge_error
+        self.purged.append(directory)
+        return 0
+
+
+class FakeQueries:
+    """Numbers of the store."""
+
+    def people_by_presence(self, directory: str) -> Mapping[DirectoryPresence, int]:
+        return {DirectoryPresence.ACTIVE: 290, DirectoryPresence.MISSING: 10}
+
+
+class FakeRuntime:
+    """What bootstrap gives."""
+
+    def __init__(self, settings: RootSettings, *, clock: Clock | None = None, runs: FakeRuns | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.runs = runs or FakeRuns()
+        self.sync = FakeSync(self.runs, self.clock, tuple(settings.directories))
+        self.queries = FakeQueries()
+        self.store_error: StoreError | None = None
+        self.closed = False
+
+    def ping_store(self) -> None:
+        if self.store_error is not None:
+            raise self.store_error
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def settings_of(*names: str, token: str | None = "operator-token-of-the-tests", **schedule: Any) -> RootSettings:
+    """Settings with these directories, all on one schedule."""
+    directory = {
+        "urls": ["ldap://127.0.0.1:1"],
+        "base_dn": "dc=example,dc=com",
+        "schedule": {"changes": "every 5m", "full": None, "jitter": 0} | schedule,
+    }
+    return RootSettings.model_validate(
+        {"http": {"listen": "127.0.0.1:0", "operator_token": token}, "directories": dict.fromkeys(names, directory)}
+    )

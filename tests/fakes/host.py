@@ -1,0 +1,90 @@
+"""The process as the HTTP routes see it, and a fixture that serves the real application on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Protocol
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient
+from pydantic import SecretStr
+
+from syncd.errors import NotFoundError
+from syncd.http.app import make_app
+from syncd.http.routes import ROUTES
+from syncd.http.routing import Route
+from syncd.metrics import Metrics
+from syncd.model.run import Mode, Run, Trigger
+from syncd.services.health import (
+    DaemonFacts,
+    DirectoryFacts,
+    HealthReport,
+    Problem,
+    RunningFacts,
+    assess,
+    ready_problems,
+)
+from tests.fakes.edge import START, FakeRuns
+
+
+class FakeHost:
+    """One directory called corp; what is known of it is what the test sets."""
+
+    token = "operator-token-of-the-tests"
+
+    def __init__(self) -> None:
+        self.runs = FakeRuns()
+        self.metrics = Metrics(version="1.2.3")
+        self.operator_token: SecretStr | None = SecretStr(self.token)
+        self.requested: list[tuple[str, Mode]] = []
+        self.complete: Run | None = None
+        self.attempt: Run | None = None
+        self.running: RunningFacts | None = None
+        self.store_reachable: bool | None = True
+        self.stopping = False
+        self.dead_loops: tuple[str, ...] = ()
+
+    def _daemon(self) -> DaemonFacts:
+        return DaemonFacts(
+            version="1.2.3",
+            started_at=START,
+            ready=True,
+            stopping=self.stopping,
+            store_reachable=self.store_reachable,
+            dead_loops=self.dead_loops,
+        )
+
+    def health(self) -> HealthReport:
+        corp = DirectoryFacts(
+            name="corp",
+            last_complete=self.complete,
+            last_attempt=self.attempt or self.complete,
+            running=self.running,
+            stale_before=START - timedelta(minutes=15),
+        )
+        return assess(START, self._daemon(), (corp,))
+
+    def ready_problems(self) -> tuple[Problem, ...]:
+        return ready_problems(self._daemon())
+
+    async def request_run(self, directory: str, *, mode: Mode, actor: str) -> tuple[Run, bool]:
+        if directory != "corp":
+            raise NotFoundError(f"no directory is called {directory!r}")
+        self.requested.append((directory, mode))
+        return self.runs.request(directory, mode=mode, trigger=Trigger.API, at=START, actor=actor)
+
+
+class Serve(Protocol):
+    """Serves the application on a host."""
+
+    async def __call__(self, host: FakeHost, *, routes: Sequence[Route] = ROUTES) -> TestClient: ...
+
+
+@pytest.fixture
+def serve(aiohttp_client: Callable[..., object]) -> Serve:
+    async def start(host: FakeHost, *, routes: Sequence[Route] = ROUTES) -> TestClient[web.Request, web.Application]:
+        return await aiohttp_client(make_app(host, routes=routes))  # type: ignore[misc, no-any-return]
+
+    return start
