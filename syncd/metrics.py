@@ -1,0 +1,110 @@
+"""Every Prometheus series of syncd, declared once, with the rules for when each is set.
+
+The numbers of the store are read from the store after each run; a scrape reads memory only, so that it can neither be
+slow nor put load on a database or a directory.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
+from prometheus_client.exposition import choose_encoder
+
+from syncd.model.records import DirectoryPresence
+from syncd.model.run import Outcome, Run
+
+_DURATION_BUCKETS = (0.1, 0.5, 1, 2.5, 5, 15, 60, 300, 900, 3600, 14400)
+
+
+class Metrics:
+    """The series. One object per process; every test has its own."""
+
+    def __init__(self, *, version: str) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        directory = ("directory",)
+        self.runs = Counter(
+            "syncd_runs", "Runs that ended in this process.", (*directory, "mode", "outcome"), registry=registry
+        )
+        self.run_seconds = Histogram(
+            "syncd_run_duration_seconds", "How long runs took.", directory, buckets=_DURATION_BUCKETS, registry=registry
+        )
+        self.entries_read = Counter("syncd_entries_read", "Entries read from the directory.", directory, registry=registry)
+        self.changes = Counter(
+            "syncd_changes", "Changes planned by complete runs, by kind.", (*directory, "kind"), registry=registry
+        )
+        self.last_complete = Gauge(
+            "syncd_last_complete_timestamp_seconds",
+            "When the last complete run ended, whoever ran it; absent when there was none.",
+            directory,
+            registry=registry,
+        )
+        self.in_progress = Gauge("syncd_run_in_progress", "1 while a run is at work.", directory, registry=registry)
+        self.last_failed = Gauge("syncd_last_run_failed", "1 when the last run was not complete.", directory, registry=registry)
+        self.users = Gauge("syncd_users", "People of this directory in the store.", (*directory, "presence"), registry=registry)
+        self.issues = Gauge("syncd_issues", "Entries that could not be used.", directory, registry=registry)
+        self.store_up = Gauge("syncd_store_up", "1 when the database answered the last time.", registry=registry)
+        self.http_requests = Counter(
+            "syncd_http_requests", "HTTP requests answered.", ("method", "route", "status"), registry=registry
+        )
+        build = Gauge("syncd_build_info", "Always 1.", ("version", "python"), registry=registry)
+        build.labels(version, platform.python_version()).set(1)
+        self._per_directory = (
+            self.runs, self.run_seconds, self.entries_read, self.changes, self.last_complete, self.in_progress,
+            self.last_failed, self.users, self.issues,
+        )  # fmt: skip
+
+    def render(self, accept: str) -> tuple[bytes, str]:
+        """The exposition and its content type, in the format that an Accept header asks for."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self.registry), content_type
+
+    def run_finished(self, run: Run) -> None:
+        """Count a run that ended in this process."""
+        self.runs.labels(run.directory, run.mode.value, run.outcome.value).inc()
+        self.entries_read.labels(run.directory).inc(run.entries_read)
+        if run.started_at and run.finished_at:
+            self.run_seconds.labels(run.directory).observe(max(0.0, (run.finished_at - run.started_at).total_seconds()))
+        if run.outcome.complete:
+            for kind, count in (run.counts or {}).items():
+                # "users" and "issues" are totals, not changes
+                if "_" in kind and count:
+                    self.changes.labels(run.directory, kind).inc(count)
+
+    def directory_seen(self, name: str, *, last_complete: Run | None, last_finished: Run | None, running: bool) -> None:
+        """Set what the store says of a directory's runs, by whichever process."""
+        self.in_progress.labels(name).set(running)
+        if last_complete is not None and last_complete.finished_at is not None:
+            self.last_complete.labels(name).set(last_complete.finished_at.timestamp())
+            self.issues.labels(name).set((last_complete.counts or {}).get("issues", 0))
+        if last_finished is not None:
+            self.last_failed.labels(name).set(not last_finished.outcome.complete)
+
+    def people_counted(self, name: str, by_presence: Mapping[DirectoryPresence, int]) -> None:
+        """Set how many people of a directory the store has, by presence."""
+        for presence, count in by_presence.items():
+            self.users.labels(name, presence.value).set(count)
+
+    def declare(self, name: str) -> None:
+        """Let a directory's counters start at 0, so that the first failure is an increase."""
+        for outcome in Outcome:
+            if outcome.final:
+                for mode in ("changes", "full"):
+                    self.runs.labels(name, mode, outcome.value)
+        self.entries_read.labels(name)
+        self.in_progress.labels(name).set(0)
+
+    def forget(self, name: str) -> None:
+        """Drop the series of a directory that is no longer configured."""
+        for series in self._per_directory:
+            series.remove_by_labels({"directory": name})

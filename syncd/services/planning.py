@@ -1,0 +1,188 @@
+"""From what was collected to the plan: the order in which the pure parts are asked, and what of the store they need.
+
+Organizations and units, then people, then who has which role; removals are planned here like everything else and applied
+last. Whoever could not be used keeps their stored state, but not their roles: those come from the groups, and a role that was
+taken away must go even when a birthday is unreadable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from syncd.mapping.references import GroupSet
+from syncd.mapping.roles import RoleMap
+from syncd.model.plan import Action, PersonChange, Plan
+from syncd.model.records import Issue, NameHolder, StoredIdentity
+from syncd.reconcile.names import Claimants, Resolution, resolve
+from syncd.reconcile.people import disable_missing, missing_ids
+from syncd.reconcile.relations import NOTHING, LinkChanges, diff_links, grants_from
+from syncd.reconcile.structure import diff_structure
+from syncd.services.collect import Collected
+from syncd.services.ports import StoredStructure, SyncStore
+from syncd.settings.directory import DirectorySettings
+
+NO_LINKS = LinkChanges((), ())
+
+
+@dataclass(slots=True, kw_only=True)
+class Planner:
+    """Makes plans for one directory."""
+
+    directory: str
+    settings: DirectorySettings
+    store: SyncStore
+
+    def full(self, found: Collected) -> Plan:
+        """The plan that makes the store true to a complete collection."""
+        known = found.known
+        stored = self.store.structure(self.directory)
+        leaving = [] if found.anonymous else missing_ids(known, found.seen)
+        resolution = self._settle_names(found, known, frozenset(leaving))
+        accepted = {change.entry_id for change in resolution.accepted}
+        for change in found.changes:
+            if change.entry_id not in accepted and change.before is not None and change.after is not None:
+                found.unusable[change.after.dn_key] = change.entry_id
+        people = resolution.accepted + tuple(self._disable(known, leaving, found))
+        structure = found.structure
+        # whoever has no id was not placed, so that a unit may only look empty
+        removing = structure.is_whole and not found.anonymous
+        plan = Plan(
+            directory=self.directory,
+            organizations=diff_structure(structure.organizations, stored.organizations, removing=removing),
+            units=diff_structure(structure.units, stored.units, removing=removing),
+            releases=resolution.releases,
+            people=people,
+            people_seen=len(found.seen),
+            people_known=sum(1 for identity in known.values() if identity.present),
+        )
+        relations = _Relations(groups=found.groups, found=found, stored=stored, known=known) if found.groups else None
+        if relations is not None:
+            plan = self._with_relations(plan, relations)
+        groups_issues = relations.groups.issues if relations is not None else []
+        return self._with_issues(plan, [*found.issues, *groups_issues, *resolution.issues])
+
+    def roles_only(self) -> Plan:
+        """The plan that makes the grants follow a changed role mapping, from the stored role identifiers alone."""
+        stored = self.store.structure(self.directory)
+        memberships: dict[str, set[str]] = {}
+        for entry_id, key in self.store.memberships(self.directory):
+            memberships.setdefault(entry_id, set()).add(key)
+        identities = self.store.identities(self.directory)
+        people = [entry_id for entry_id, identity in identities.items() if identity.present]
+        texts = {key: record.identifier for key, record in stored.role_identifiers.items()}
+        role_map = self._role_map()
+        desired = grants_from({e: frozenset(keys) for e, keys in memberships.items()}, texts, role_map.roles_for)
+        grants = diff_links(people, desired, self.store.grants(self.directory))
+        return Plan(
+            directory=self.directory,
+            grants_added=grants.added,
+            grants_removed=grants.removed,
+            roles_created=self._new_roles(role_map, stored),
+            # what a full run compares with is unknown now: it must look at all links again
+            relations_digest=None if grants != NO_LINKS else stored.relations_digest,
+            people_seen=len(people),
+            people_known=len(people),
+        )
+
+    # ------------------------------------------------------------ people
+    def _settle_names(self, found: Collected, known: Mapping[str, StoredIdentity], leaving: frozenset[str]) -> Resolution:
+        holders: dict[tuple[str, str], NameHolder] = {}
+        claimants = Claimants(found.changes)
+        for space, keys in claimants.wanted_names().items():
+            for key, holder in self.store.name_holders(self.directory, space, keys).items():
+                holders[space, key] = holder
+
+        def gone(entry_id: str) -> bool:
+            identity = known.get(entry_id)
+            return entry_id in leaving or (identity is not None and not identity.present and entry_id not in found.seen)
+
+        return resolve(found.changes, claimants, holders, directory=self.directory, leaving=gone)
+
+    def _disable(self, known: Mapping[str, StoredIdentity], leaving: list[str], found: Collected) -> list[PersonChange]:
+        if not leaving:
+            return []
+        return disable_missing(known, found.seen, self.store.people(self.directory, leaving))
+
+    def _with_issues(self, plan: Plan, issues: Iterable[Issue]) -> Plan:
+        current = {issue.key: issue for issue in issues}
+        stored = self.store.open_issues(self.directory)
+        return replace(
+            plan,
+            issues_opened=tuple(issue for key, issue in current.items() if stored.get(key) != issue),
+            issues_closed=tuple(key for key, issue in stored.items() if current.get(key) != issue),
+            issues_total=len(current),
+        )
+
+    # ------------------------------------------------------------ roles
+    def _role_map(self) -> RoleMap:
+        return RoleMap(self.settings.roles.map, self.settings.roles.default)
+
+    def _new_roles(self, role_map: RoleMap, stored: StoredStructure) -> tuple[str, ...]:
+        return tuple(sorted(role_map.names - stored.roles))
+
+    def _with_relations(self, plan: Plan, relations: _Relations) -> Plan:
+        """Role identifiers, memberships and grants; nothing of it when neither groups, mapping nor people changed."""
+        groups, found, stored = relations.groups, relations.found, relations.stored
+        by_reference = found.mapper.uses_references
+        # with memberOf alone the groups are known only by the names that people bear
+        resolved = groups.resolve_references(found.references) if by_reference else None
+        role_map = self._role_map()
+        digest = groups.digest(role_map.digest)
+        if digest == stored.relations_digest and not plan.people:
+            return replace(plan, relations_digest=digest)
+        resolved = resolved or groups.resolve(self._person_keys(plan, relations))
+        memberships = resolved.memberships
+        records = groups.records
+        people = relations.people(plan)
+        linked = diff_links(people, lambda e: memberships.get(e, NOTHING), self.store.memberships(self.directory))
+        texts = {key: record.identifier for key, record in records.items()}
+        desired = grants_from(memberships, texts, role_map.roles_for)
+        granted = diff_links(people, desired, self.store.grants(self.directory))
+        whole = groups.is_whole
+        return replace(
+            plan,
+            role_identifiers=diff_structure(records, stored.role_identifiers, removing=whole),
+            roles_created=self._new_roles(role_map, stored),
+            memberships_added=linked.added,
+            memberships_removed=linked.removed if whole else (),
+            grants_added=granted.added,
+            grants_removed=granted.removed if whole else (),
+            # without a digest the next run looks at all links again
+            relations_digest=digest if whole else None,
+            extra_counts={"members_unresolved": resolved.dangling},
+        )
+
+    def _person_keys(self, plan: Plan, relations: _Relations) -> dict[str, str]:
+        """DN key (or folded login name) -> entry id: the store's people, as this run leaves them."""
+        by_name = relations.groups.by_name
+        keys = self.store.person_keys(self.directory, by="member_key" if by_name else "dn_key")
+        if plan.people:
+            before = {entry_id: key for key, entry_id in keys.items()}
+            for change in plan.people:
+                keys.pop(before.get(change.entry_id, ""), None)
+            for change in plan.people:
+                if change.after is not None:
+                    key = change.after.member_key if by_name else change.after.dn_key
+                    if key is not None:
+                        keys[key] = change.entry_id
+        if not by_name:
+            keys.update(relations.found.unusable)
+        return keys
+
+
+@dataclass(slots=True, kw_only=True)
+class _Relations:
+    """What the planning of memberships and grants looks at."""
+
+    groups: GroupSet
+    found: Collected
+    stored: StoredStructure
+    known: Mapping[str, StoredIdentity]
+
+    def people(self, plan: Plan) -> set[str]:
+        """Entry ids of those present after the run: nobody who is missing, and nobody who was refused."""
+        known = self.known
+        people = {entry_id for entry_id in self.found.seen if entry_id in known and known[entry_id].present}
+        people.update(change.entry_id for change in plan.people if change.action in (Action.CREATE, Action.RETURN))
+        return people
