@@ -1,0 +1,185 @@
+"""What the daemon knows of itself, in memory, so that health never waits for a database or a directory.
+
+Only the event loop's thread writes here, with one exception: `DirectoryState.progress` is replaced by the thread of the
+run, which is a single reference and needs no lock. Everybody may read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from syncd.daemon.timetable import Past, Timetable
+from syncd.errors import SyncdError
+from syncd.model.run import Mode, Outcome, Run
+from syncd.services.health import STALE_TICKS, DaemonFacts, DirectoryFacts, RunningFacts
+from syncd.services.ports import RunStore
+from syncd.services.sync import Progress
+
+# seconds without a sign of life after which a loop counts as stuck; loops give one at least every 10 s
+LOOP_SILENCE = 60.0
+# seconds after which the last answer of the database says nothing about now
+STORE_SILENCE = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What the store says of one directory's runs."""
+
+    # newest first
+    newest: tuple[Run, ...]
+    last_complete: Run | None
+    last_finished: Run | None
+    # the newest full run that started; looked for far back only when asked to
+    last_full: Run | None
+
+
+def observe(runs: RunStore, directory: str, *, far: bool = False) -> Observation:
+    """Blocking: read the store once. `far` searches the history for the last full run too."""
+    newest = tuple(runs.list(directory=directory, limit=5))
+    return Observation(
+        newest=newest,
+        last_complete=runs.last_complete(directory),
+        last_finished=runs.last_finished(directory),
+        last_full=_last_full(runs, directory, newest, pages=10 if far else 0),
+    )
+
+
+def _last_full(runs: RunStore, directory: str, newest: Iterable[Run], *, pages: int) -> Run | None:
+    page = tuple(newest)
+    for remaining in range(pages, -1, -1):
+        for run in page:
+            if run.mode is Mode.FULL and run.started_at is not None:
+                return run
+        if not page or not remaining:
+            return None
+        page = tuple(runs.list(directory=directory, limit=200, before_id=page[-1].id))
+    return None
+
+
+@dataclass(slots=True)
+class DirectoryState:
+    """One directory, as far as it is known."""
+
+    name: str
+    timetable: Timetable
+    # when the timer began, which stands in for starts that nobody remembers
+    began: datetime
+    last_complete: Run | None = None
+    last_finished: Run | None = None
+    running: Run | None = None
+    queued: Run | None = None
+    progress: Progress | None = None
+    next_due: datetime | None = None
+    # (run id, time): the newest start; a request that is still queued counts from the time it was made
+    started: tuple[int, datetime] | None = None
+    full_started: tuple[int, datetime] | None = None
+
+    def take(self, observation: Observation) -> None:
+        """Believe the store."""
+        self.last_complete = observation.last_complete
+        self.last_finished = observation.last_finished
+        self.queued = next((run for run in observation.newest if run.outcome is Outcome.QUEUED), None)
+        self.running = next((run for run in observation.newest if run.outcome is Outcome.RUNNING), None)
+        if self.running is None:
+            self.progress = None
+        for run in (*observation.newest, observation.last_full):
+            if run is not None and run.started_at is not None:
+                self.note_start(run, run.started_at)
+
+    def note_start(self, run: Run, at: datetime) -> None:
+        """Remember that this run started, or was asked for, then. Runs that read nothing do not count."""
+        if run.mode is Mode.ROLES:
+            return
+        self.started = _newer(self.started, run, at)
+        if run.mode is Mode.FULL:
+            self.full_started = _newer(self.full_started, run, at)
+
+    @property
+    def past(self) -> Past:
+        """What the timetable wants to know."""
+        return Past(
+            started=self.started[1] if self.started else self.began,
+            full_started=self.full_started[1] if self.full_started else self.began,
+            credentials_refused=self.last_finished is not None and self.last_finished.code == "invalid_credentials",
+        )
+
+    def facts(self, now: datetime) -> DirectoryFacts:
+        """What health wants to know."""
+        return DirectoryFacts(
+            name=self.name,
+            last_complete=self.last_complete,
+            last_attempt=self.last_finished,
+            running=self._running_facts(),
+            queued=self.queued is not None,
+            next_due=self.next_due,
+            stale_before=self.timetable.stale_before(now - self.timetable.jitter, ticks=STALE_TICKS),
+        )
+
+    def _running_facts(self) -> RunningFacts | None:
+        run, progress = self.running, self.progress
+        if run is None:
+            return None
+        started = run.started_at or run.requested_at
+        if progress is None:
+            return RunningFacts(run_id=run.id, started_at=started, phase=run.phase)
+        return RunningFacts(run_id=run.id, started_at=started, phase=progress.phase, done=progress.done, total=progress.total)
+
+
+def _newer(known: tuple[int, datetime] | None, run: Run, at: datetime) -> tuple[int, datetime]:
+    return known if known is not None and known[0] > run.id else (run.id, at)
+
+
+@dataclass(slots=True, kw_only=True)
+class Board:
+    """The whole daemon, as far as it is known."""
+
+    version: str
+    started_at: datetime
+    directories: dict[str, DirectoryState] = field(default_factory=dict)
+    ready: bool = False
+    stopping: bool = False
+    # None until the first answer
+    store_error: SyncdError | None = None
+    # monotonic time of the last answer, good or bad
+    store_answered: float | None = None
+    # loop -> monotonic time of its last sign of life
+    heartbeats: dict[str, float] = field(default_factory=dict)
+    dead: tuple[str, ...] = ()
+
+    def beat(self, loop: str, monotonic: float) -> None:
+        """A loop is alive."""
+        self.heartbeats[loop] = monotonic
+
+    def store_answers(self, monotonic: float, error: SyncdError | None) -> None:
+        """The database answered, or said why not."""
+        self.store_answered, self.store_error = monotonic, error
+
+    def silent_loops(self, monotonic: float) -> tuple[str, ...]:
+        """Loops that show no sign of life."""
+        return tuple(name for name, seen in self.heartbeats.items() if monotonic - seen > LOOP_SILENCE)
+
+    def replace(self, states: Mapping[str, DirectoryState]) -> None:
+        """Go over to another configuration's directories; what was known of those that stay is in `states` already."""
+        self.directories = dict(states)
+        self.heartbeats = {}
+
+    def daemon_facts(self, monotonic: float) -> DaemonFacts:
+        """What health wants to know of the process."""
+        reachable: bool | None = None
+        message: str | None = None
+        if self.store_answered is not None and monotonic - self.store_answered <= STORE_SILENCE:
+            reachable = self.store_error is None
+            message = self.store_error.message if self.store_error else None
+        elif self.store_answered is not None:
+            message = f"The database has not answered for {monotonic - self.store_answered:.0f} s."
+        return DaemonFacts(
+            version=self.version,
+            started_at=self.started_at,
+            ready=self.ready,
+            stopping=self.stopping,
+            store_reachable=reachable,
+            store_message=message,
+            dead_loops=(*self.dead, *self.silent_loops(monotonic)),
+        )

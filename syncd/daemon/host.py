@@ -1,0 +1,54 @@
+"""The daemon as the HTTP routes see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from syncd.clock import Clock
+from syncd.daemon.board import Board
+from syncd.daemon.generation import Generation
+from syncd.errors import DatabaseUnavailableError
+from syncd.metrics import Metrics
+from syncd.model.run import Mode, Run, Trigger
+from syncd.services.health import HealthReport, Problem, assess, ready_problems
+from syncd.services.ports import RunStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonHost:
+    """Answers from the board, and passes on what needs the generation at work."""
+
+    board: Board
+    clock: Clock
+    metrics: Metrics
+    # None before the first one has started
+    generation: Callable[[], Generation | None]
+
+    def health(self) -> HealthReport:
+        now = self.clock.now()
+        directories = tuple(state.facts(now) for state in self.board.directories.values())
+        return assess(now, self.board.daemon_facts(self.clock.monotonic()), directories)
+
+    def ready_problems(self) -> tuple[Problem, ...]:
+        return ready_problems(self.board.daemon_facts(self.clock.monotonic()))
+
+    @property
+    def operator_token(self) -> SecretStr | None:
+        generation = self.generation()
+        return generation.runtime.settings.http.operator_token if generation else None
+
+    @property
+    def runs(self) -> RunStore:
+        return self._working().runtime.runs
+
+    async def request_run(self, directory: str, *, mode: Mode, actor: str) -> tuple[Run, bool]:
+        return await self._working().request(directory, mode=mode, trigger=Trigger.API, actor=actor)
+
+    def _working(self) -> Generation:
+        generation = self.generation()
+        if generation is None:
+            raise DatabaseUnavailableError("syncd has not finished starting")
+        return generation

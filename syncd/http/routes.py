@@ -1,0 +1,108 @@
+"""The table of all routes."""
+
+from __future__ import annotations
+
+from syncd.http.handlers import health, meta, runs
+from syncd.http.routing import Permission, Route
+from syncd.http.schemas import (
+    DirectoryPath,
+    HealthResource,
+    ProbeResource,
+    RunPage,
+    RunPath,
+    RunResource,
+    RunsQuery,
+    SyncRequest,
+)
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        method="GET",
+        path="/livez",
+        handler=health.livez,
+        permission=Permission.PUBLIC,
+        summary="Whether the process runs; asks neither a directory nor the database",
+        tag="health",
+        query=None,
+        responses={200: ("It runs.", ProbeResource)},
+        quiet=True,
+    ),
+    Route(
+        method="GET",
+        path="/readyz",
+        handler=health.readyz,
+        permission=Permission.PUBLIC,
+        summary="Whether requests can be served",
+        tag="health",
+        query=None,
+        responses={200: ("Ready.", ProbeResource), 503: ("Starting, stopping, or without a database.", ProbeResource)},
+        quiet=True,
+    ),
+    Route(
+        method="GET",
+        path="/healthz",
+        handler=health.healthz,
+        permission=Permission.PUBLIC,
+        summary="Whether every directory is being synced as scheduled",
+        tag="health",
+        query=None,
+        responses={
+            200: ("What the store says of every directory is current.", HealthResource),
+            503: ("Something is stale, was never read whole, or does not run.", HealthResource),
+        },
+        quiet=True,
+    ),
+    Route(
+        method="GET",
+        path="/metrics",
+        handler=health.metrics,
+        permission=Permission.PUBLIC,
+        summary="Prometheus metrics",
+        tag="health",
+        query=None,
+        responses={200: ("Prometheus text or OpenMetrics, as the Accept header asks.", None)},
+        media_type="text/plain",
+        quiet=True,
+    ),
+    Route(
+        method="GET",
+        path="/openapi.json",
+        handler=meta.openapi,
+        permission=Permission.PUBLIC,
+        summary="This document",
+        tag="meta",
+        query=None,
+        responses={200: ("An OpenAPI 3.1 document.", None)},
+    ),
+    Route(
+        method="POST",
+        path="/api/v1/directories/{directory}/sync",
+        handler=runs.request_sync,
+        permission=Permission.RUNS_WRITE,
+        summary="Sync a directory now",
+        tag="runs",
+        params=DirectoryPath,
+        body=SyncRequest,
+        responses={202: ("Queued; the Location header has the run.", RunResource)},
+    ),
+    Route(
+        method="GET",
+        path=runs.RUNS,
+        handler=runs.list_runs,
+        permission=Permission.RUNS_READ,
+        summary="Runs, newest first",
+        tag="runs",
+        query=RunsQuery,
+        responses={200: ("A page of runs.", RunPage)},
+    ),
+    Route(
+        method="GET",
+        path=runs.RUNS + "/{id}",
+        handler=runs.get_run,
+        permission=Permission.RUNS_READ,
+        summary="One run",
+        tag="runs",
+        params=RunPath,
+        responses={200: ("The run.", RunResource)},
+    ),
+)

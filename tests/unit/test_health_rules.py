@@ -1,0 +1,128 @@
+"""Health cannot lie: what is unknown is not ok, only complete runs count, and freshness is judged against the schedule."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from syncd.model.run import Mode, Outcome, Run, Trigger
+from syncd.services.health import DaemonFacts, DirectoryFacts, HealthReport, Status, assess, ready_problems
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+
+def run(outcome: Outcome, *, minutes_ago: float, seconds: float = 1, **fields: Any) -> Run:
+    finished = NOON - timedelta(minutes=minutes_ago)
+    return Run(
+        id=1, directory="corp", mode=Mode.CHANGES, trigger=Trigger.SCHEDULE, outcome=outcome, requested_at=finished,
+        started_at=finished - timedelta(seconds=seconds), finished_at=finished, **fields,
+    )  # fmt: skip
+
+
+def daemon(**fields: Any) -> DaemonFacts:
+    known: dict[str, Any] = {"version": "1", "started_at": NOON, "ready": True, "store_reachable": True}
+    return DaemonFacts(**known | fields)
+
+
+def corp(complete: Run | None, attempt: Run | None = None, *, interval: float | None = 5) -> DirectoryFacts:
+    stale_before = NOON - timedelta(minutes=3 * interval) if interval else None
+    return DirectoryFacts(name="corp", last_complete=complete, last_attempt=attempt or complete, stale_before=stale_before)
+
+
+def report(*directories: DirectoryFacts, **facts: Any) -> HealthReport:
+    return assess(NOON, daemon(**facts), directories)
+
+
+def codes(found: HealthReport) -> list[str]:
+    return [problem.code for directory in found.directories for problem in directory.problems]
+
+
+def test_a_fresh_complete_run_is_ok() -> None:
+    found = report(corp(run(Outcome.SUCCEEDED, minutes_ago=2)))
+    assert (found.status, found.current, found.http_status) == (Status.OK, True, 200)
+    assert found.directories[0].age == 120
+
+
+def test_entries_that_could_not_be_used_do_not_degrade() -> None:
+    found = report(corp(run(Outcome.PARTIAL, minutes_ago=2, code="entries_unusable")))
+    assert (found.status, found.http_status, codes(found)) == (Status.OK, 200, [])
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.HELD, Outcome.ABANDONED])
+def test_a_run_that_was_not_complete_degrades_while_the_picture_is_fresh(outcome: Outcome) -> None:
+    attempt = run(outcome, minutes_ago=1, code="connect_timeout", message="ldap1 did not answer", advice="Check it.")
+    found = report(corp(run(Outcome.SUCCEEDED, minutes_ago=6), attempt))
+    assert (found.status, found.current, found.http_status) == (Status.DEGRADED, True, 200)
+    problem = found.directories[0].problems[0]
+    assert (problem.code, problem.message, problem.advice) == ("connect_timeout", "ldap1 did not answer", "Check it.")
+
+
+def test_an_outcome_without_a_code_still_says_what_it_was() -> None:
+    found = report(corp(run(Outcome.SUCCEEDED, minutes_ago=6), run(Outcome.ABANDONED, minutes_ago=1)))
+    assert codes(found) == ["abandoned"]
+
+
+@pytest.mark.parametrize(("minutes_ago", "stale"), [(14.9, False), (15.1, True)])
+def test_a_picture_older_than_three_intervals_is_stale(minutes_ago: float, stale: bool) -> None:
+    found = report(corp(run(Outcome.SUCCEEDED, minutes_ago=minutes_ago)))
+    assert found.current is not stale
+    assert found.http_status == (503 if stale else 200)
+    assert codes(found) == (["stale"] if stale else [])
+
+
+def test_failing_often_does_not_look_busy() -> None:
+    attempt = run(Outcome.FAILED, minutes_ago=0.1, code="connection_refused")
+    found = report(corp(run(Outcome.SUCCEEDED, minutes_ago=20), attempt))
+    assert (found.status, found.http_status) == (Status.DEGRADED, 503)
+    assert codes(found) == ["stale", "connection_refused"]
+
+
+def test_a_run_longer_than_its_interval_is_not_late_while_the_next_is_as_long() -> None:
+    found = report(corp(run(Outcome.SUCCEEDED, minutes_ago=20, seconds=20 * 60)))
+    assert found.http_status == 200
+
+
+def test_a_directory_never_read_whole_is_not_ok() -> None:
+    found = report(corp(None))
+    assert (found.status, found.http_status, codes(found)) == (Status.DEGRADED, 503, ["never_complete"])
+    assert found.directories[0].age is None
+
+
+def test_without_a_schedule_a_picture_does_not_get_stale() -> None:
+    assert report(corp(run(Outcome.SUCCEEDED, minutes_ago=100_000), interval=None)).http_status == 200
+
+
+def test_one_bad_directory_is_enough() -> None:
+    good = corp(run(Outcome.SUCCEEDED, minutes_ago=1))
+    assert report(good, corp(None)).http_status == 503
+
+
+def test_no_directory_at_all_is_ok() -> None:
+    assert report().http_status == 200
+
+
+@pytest.mark.parametrize(
+    ("facts", "code"),
+    [
+        ({"ready": False}, "starting"),
+        ({"stopping": True}, "stopping"),
+        ({"dead_loops": ("scheduler corp",)}, "loop_dead"),
+        ({"store_reachable": None}, "store_unknown"),
+        ({"store_reachable": False}, "database_unavailable"),
+    ],
+)
+def test_a_process_that_cannot_work_has_failed_however_fresh_the_picture(facts: dict[str, Any], code: str) -> None:
+    found = report(corp(run(Outcome.SUCCEEDED, minutes_ago=1)), **facts)
+    assert (found.status, found.http_status) == (Status.FAILED, 503)
+    assert [problem.code for problem in found.problems] == [code]
+
+
+def test_readiness_asks_nothing_about_directories() -> None:
+    assert ready_problems(daemon()) == ()
+    assert [problem.code for problem in ready_problems(daemon(store_reachable=None))] == ["store_unknown"]
+
+
+def test_a_clock_that_was_set_back_gives_no_negative_age() -> None:
+    assert report(corp(run(Outcome.SUCCEEDED, minutes_ago=-5))).directories[0].age == 0

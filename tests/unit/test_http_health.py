@@ -1,0 +1,143 @@
+"""The probes and the metrics: each question has its own answer, and none of them asks a database."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from aiohttp.test_utils import TestClient
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from syncd.model.records import DirectoryPresence
+from syncd.model.run import Outcome
+from syncd.services.health import RunningFacts
+from tests.fakes.edge import START
+from tests.fakes.host import FakeHost, Serve
+
+
+@pytest.fixture
+def host() -> FakeHost:
+    return FakeHost()
+
+
+@pytest.fixture
+async def client(host: FakeHost, serve: Serve) -> TestClient:
+    return await serve(host)
+
+
+async def test_live_even_with_everything_broken(host: FakeHost, client: TestClient) -> None:
+    host.store_reachable = False
+    host.dead_loops = ("observer",)
+    answer = await client.get("/livez")
+    assert (answer.status, await answer.json()) == (200, {"status": "ok", "problems": []})
+
+
+async def test_ready_when_the_store_answers(client: TestClient) -> None:
+    answer = await client.get("/readyz")
+    assert (answer.status, (await answer.json())["status"]) == (200, "ok")
+
+
+@pytest.mark.parametrize("reachable", [False, None])
+async def test_not_ready_while_the_store_does_not_or_is_not_known_to(
+    host: FakeHost, client: TestClient, reachable: bool | None
+) -> None:
+    host.store_reachable = reachable
+    answer = await client.get("/readyz")
+    body = await answer.json()
+    assert (answer.status, body["status"]) == (503, "unavailable")
+    assert len(body["problems"]) == 1
+
+
+async def test_not_ready_while_stopping(host: FakeHost, client: TestClient) -> None:
+    host.stopping = True
+    answer = await client.get("/readyz")
+    assert answer.status == 503
+    assert (await answer.json())["problems"][0]["code"] == "stopping"
+
+
+async def test_health_tells_everything_about_a_directory(host: FakeHost, client: TestClient) -> None:
+    host.complete = host.runs.complete(at=START - timedelta(minutes=2))
+    host.attempt = host.runs.failed(at=START - timedelta(minutes=1))
+    host.running = RunningFacts(run_id=9, started_at=START, phase="apply", done=40, total=100)
+    answer = await client.get("/healthz")
+    body = await answer.json()
+    assert (answer.status, body["status"], body["current"]) == (200, "degraded", True)
+    corp = body["directories"]["corp"]
+    assert corp["last_complete"]["outcome"] == "succeeded"
+    assert corp["last_complete"]["counts"]["users_created"] == 1
+    assert corp["last_complete_age_seconds"] == 120
+    assert corp["last_attempt"] | {"run": None} == {
+        "run": None, "outcome": "failed", "started_at": "2026-03-02T11:58:59Z", "finished_at": "2026-03-02T11:59:00Z",
+        "server": None, "entries_read": 0, "code": "connect_timeout", "message": "ldap1 did not answer",
+        "advice": "Check the route.", "counts": None,
+    }  # fmt: skip
+    assert corp["running"] == {
+        "run": 9, "started_at": "2026-03-02T12:00:00Z", "phase": "apply", "done": 40, "total": 100,
+    }  # fmt: skip
+    assert corp["issues"] == 2
+    assert [problem["code"] for problem in corp["problems"]] == ["connect_timeout"]
+
+
+async def test_health_of_a_directory_never_synced_is_503(client: TestClient) -> None:
+    answer = await client.get("/healthz")
+    body = await answer.json()
+    assert (answer.status, body["status"]) == (503, "degraded")
+    assert body["directories"]["corp"]["problems"][0]["code"] == "never_complete"
+
+
+async def test_health_with_a_dead_loop_has_failed(host: FakeHost, client: TestClient) -> None:
+    host.complete = host.runs.complete()
+    host.dead_loops = ("scheduler corp",)
+    answer = await client.get("/healthz")
+    body = await answer.json()
+    assert (answer.status, body["status"]) == (503, "failed")
+    assert body["problems"][0]["code"] == "loop_dead"
+
+
+async def test_probes_take_what_monitors_add_to_an_address(client: TestClient) -> None:
+    assert (await client.get("/livez?_=1234567")).status == 200
+
+
+async def test_probes_answer_head(client: TestClient) -> None:
+    answer = await client.head("/livez")
+    assert (answer.status, await answer.read()) == (200, b"")
+
+
+async def test_metrics_in_the_text_format(host: FakeHost, client: TestClient) -> None:
+    host.metrics.run_finished(host.runs.complete())
+    host.metrics.people_counted("corp", {DirectoryPresence.ACTIVE: 290, DirectoryPresence.MISSING: 10})
+    answer = await client.get("/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain; version=")
+    samples = {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in parse_text(await answer.text())
+        for sample in family.samples
+    }
+    corp = ("directory", "corp")
+    assert samples["syncd_runs_total", corp, ("mode", "changes"), ("outcome", "succeeded")] == 1
+    assert samples["syncd_users", corp, ("presence", "missing")] == 10
+    assert samples["syncd_entries_read_total", corp] == 300
+    assert samples["syncd_changes_total", corp, ("kind", "users_created")] == 1
+    assert samples["syncd_run_duration_seconds_count", corp] == 1
+
+
+async def test_metrics_in_openmetrics_when_asked_for(client: TestClient) -> None:
+    answer = await client.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+    assert answer.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
+    names = {family.name for family in parse_openmetrics(await answer.text())}
+    assert {"syncd_runs", "syncd_build_info", "process_resident_memory_bytes"} <= names
+
+
+async def test_no_probe_touches_the_store(host: FakeHost, client: TestClient) -> None:
+    host.runs.error = AssertionError("the store was asked")  # type: ignore[assignment]
+    for path in ("/livez", "/readyz", "/healthz", "/metrics"):
+        assert (await client.get(path)).status in (200, 503)
+
+
+async def test_no_secret_is_in_a_health_answer(host: FakeHost, client: TestClient) -> None:
+    host.complete = host.runs.complete(at=START)
+    host.attempt = host.runs.add(outcome=Outcome.FAILED, started_at=START, finished_at=START)
+    text = json.dumps(await (await client.get("/healthz")).json()) + await (await client.get("/metrics")).text()
+    assert host.token not in text
