@@ -1,0 +1,33 @@
+"""`syncd purge`: delete people who have been gone longer than the retention time. Works with the directory down."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from syncd.cli.invocation import of
+from syncd.cli.output import Table
+
+_PURGED = Table(
+    keys=("directory", "users_purged"),
+    headings={"directory": "DIRECTORY", "users_purged": "PEOPLE DELETED"},
+    numbers=frozenset({"users_purged"}),
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the program."""
+    app.command("purge")(purge)
+
+
+def purge(
+    context: typer.Context,
+    directory: Annotated[str | None, typer.Argument(help="Name of the directory; all of them when left out.")] = None,
+) -> None:
+    """Delete people who have been gone from their directory for longer than `safety.purge_after`."""
+    invocation = of(context)
+    with invocation.runtime(need_directories=True) as runtime:
+        names = [directory] if directory is not None else sorted(runtime.directories)
+        rows = [{"directory": name, "users_purged": runtime.sync.purge(name)} for name in names]
+    invocation.printer.rows(_PURGED, rows)
