@@ -7,12 +7,13 @@ themselves; a test builds its own runtime the same way or with fakes.
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from syncd.clock import Clock, SystemClock
 from syncd.directory import LdapDirectory, probe
+from syncd.model.checks import CheckLine
 from syncd.services.check import CheckService
 from syncd.services.ports import Directory, Lease, RunStore, SyncStore
 from syncd.services.sync import SyncService
@@ -20,6 +21,7 @@ from syncd.settings.root import RootSettings
 from syncd.store import migrate
 from syncd.store.backup import backup
 from syncd.store.engine import Engine, open_engine, ping
+from syncd.store.integrity import integrity
 from syncd.store.lease import SqlLease
 from syncd.store.queries import Queries
 from syncd.store.runs import SqlRunStore
@@ -105,6 +107,10 @@ class Database:
     def check(self) -> None:
         """Raises SchemaOutdatedError unless the schema is this version's."""
         migrate.check(self.engine)
+
+    def integrity(self) -> Sequence[CheckLine]:
+        """What is right and wrong with the schema and the content. Raises StoreError."""
+        return integrity(self.engine)
 
     def backup(self, file: Path) -> None:
         """Write a copy of the database to a new file. Raises StoreError and UsageError."""

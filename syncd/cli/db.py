@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from syncd.cli.invocation import Invocation, of
+from syncd.cli.output import Table
+from syncd.model.checks import CheckStatus
 
 if TYPE_CHECKING:
     from syncd.bootstrap import Database
+
+_LINES = Table(keys=("name", "status", "text", "advice"), headings={"status": "RESULT", "name": "CHECK", "text": "FOUND"})
 
 app = typer.Typer(help="Upgrade, check and back up the database.", no_args_is_help=True)
 
@@ -36,15 +40,20 @@ def upgrade(context: typer.Context) -> None:
 
 @app.command()
 def check(context: typer.Context) -> None:
-    """Say whether the database can be used by this version; exit code 78 when it needs an upgrade, 75 without a database."""
+    """Check the schema, the file and the content. Exit code 78: it needs an upgrade; 75: no database; 1: it is damaged."""
     invocation = of(context)
     with _database(invocation) as database:
         database.check()
-        revision = database.revision()
-    if invocation.printer.for_people:
-        invocation.printer.text(f"the database is reachable and at revision {revision}, the one this version needs")
-    else:
-        invocation.printer.record({"revision": revision, "usable": True})
+        lines = database.integrity()
+    rows = [{"name": line.name, "status": line.status.value, "text": line.text, "advice": line.advice} for line in lines]
+    if not invocation.printer.for_people:
+        invocation.printer.rows(_LINES, rows)
+    for line in lines if invocation.printer.for_people else ():
+        invocation.printer.text(f"  {line.status.value}  {line.name}: {line.text}")
+        if line.advice:
+            invocation.printer.text(f"        {line.advice}")
+    if any(line.status is CheckStatus.FAIL for line in lines):
+        raise typer.Exit(1)
 
 
 @app.command()

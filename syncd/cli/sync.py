@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from syncd.cli import planviews
 from syncd.cli.invocation import Invocation, of
 from syncd.cli.output import Format, Printer
 from syncd.cli.runviews import ISSUES, RUNS, issue_json, run_json, run_row, shown_changes, totals
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from syncd.services.sync import Planned, Progress
 
 # worst first: what a call that did several directories exits with
-_WORST = (78, 77, 69, 75, 1, 4, 3, 0)
+_WORST = (78, 77, 69, 75, 1, 4, 3)
 EXIT_CHANGES = 3
 _POLL_SECONDS = 0.5
 ISSUES_SHOWN = 20
@@ -163,6 +162,8 @@ def _issues(runtime: Runtime, run: Run) -> list[dict[str, Any]]:
 
 # ---------------------------------------------------------------- dry
 def _dry(invocation: Invocation, runtime: Runtime, names: Sequence[str], mode: Mode) -> int:
+    from syncd.cli import planviews
+
     plans: list[dict[str, Any]] = []
     codes: list[int] = []
     with progress_bar(wanted=invocation.printer.for_people) as progress:
@@ -189,6 +190,8 @@ def _plan(runtime: Runtime, name: str, mode: Mode, progress: Callable[[Progress]
 
 
 def _print_plans(printer: Printer, plans: Sequence[dict[str, Any]]) -> None:
+    from syncd.cli import planviews
+
     if printer.format is Format.JSON:
         printer.json({"items": plans, "next": None})
     elif printer.format is Format.CSV:

@@ -41,7 +41,7 @@ from syncd.threads import in_thread, still_busy
 log = structlog.get_logger("syncd.daemon")
 
 # seconds of a stop: for runs to reach a safe edge by themselves, for those whose server had to be cut off, for the rest
-GRACE, GRACE_AFTER_INTERRUPT, GRACE_CLOSE = 2.5, 2.5, 1.0
+GRACE, GRACE_AFTER_INTERRUPT, GRACE_CLOSE = 1.0, 4.0, 1.0
 
 
 def serve(*, load: Callable[[], RootSettings], open_runtime: OpenRuntime) -> int:

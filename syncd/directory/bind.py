@@ -61,7 +61,7 @@ def _problem(password: str) -> str:
 
 def start_tls(plain: socket.socket, context: ssl.SSLContext, server: ServerUrl, *, timeout: float) -> ssl.SSLSocket:
     """Turn a plain connection into a protected one (RFC 4511 section 4.14). Raises TlsError; there is no way back to plain."""
-    connection = _adopt(plain, server, Credentials("anonymous"))
+    connection = _adopt(plain, Credentials("anonymous"))
     try:
         _, result, _, _ = connection.extended(_START_TLS)
     except Exception as error:  # whatever ldap3 stumbles over in an answer it does not expect
@@ -99,7 +99,7 @@ def bind(connected: socket.socket, server: ServerUrl, credentials: Credentials, 
             server=server.url,
             phase=BIND,
         )
-    connection = _adopt(connected, server, credentials)
+    connection = _adopt(connected, credentials)
     try:
         _, result, _, _ = connection.bind(read_server_info=False)
     except Exception as error:  # whatever ldap3 stumbles over in an answer it does not expect
@@ -110,11 +110,12 @@ def bind(connected: socket.socket, server: ServerUrl, credentials: Credentials, 
         raise bind_error(int(result["result"]), str(result["message"] or ""), url=server.url, secret=credentials.password)
 
 
-def _adopt(connected: socket.socket, server: ServerUrl, credentials: Credentials) -> Any:
+def _adopt(connected: socket.socket, credentials: Credentials) -> Any:
     """A connection of ldap3 on a socket that is open already. Typed as Any: the stubs do not know the blocking strategies'
     return values."""
     connection = ldap3.Connection(
-        ldap3.Server(server.host, server.port, get_info=ldap3.NONE),
+        # a name it never resolves: it is not ldap3 that connects
+        ldap3.Server("localhost", get_info=ldap3.NONE),
         user=credentials.dn,
         password=credentials.password or None,
         authentication=_METHODS[credentials.method],

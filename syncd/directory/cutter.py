@@ -197,16 +197,29 @@ def _cut_attribute(buffer: bytes, position: int, attributes: dict[str, list[byte
     position, set_end = contents(buffer, position + 1)
     if set_end != end:
         raise BerError("an attribute whose parts do not fill it")
-    values: list[bytes] = []
-    while position < end:
-        if buffer[position] != OCTET_STRING:
-            raise BerError("a value that is not an octet string")
-        start, position = contents(buffer, position + 1)
-        values.append(buffer[start:position])
-    if position != end:
-        raise BerError("values longer than their attribute")
+    start, values = _cut_values(buffer, position, end)
     attributes.setdefault(name, []).extend(values)
     name_length, around = _header_shape(buffer, first)
     if len(values) == 1 and start - first == buffer[first + name_length] + around:
         headers[buffer[first:start]] = (name, start - first, end - start)
-    return position
+    return end
+
+
+def _cut_values(buffer: bytes, position: int, end: int) -> tuple[int, list[bytes]]:
+    """Where the last value starts, and all values of a set: one of them, or the hundred thousand members of a group."""
+    start = position
+    values: list[bytes] = []
+    append = values.append
+    while position < end:
+        if buffer[position] != OCTET_STRING:
+            raise BerError("a value that is not an octet string")
+        length = buffer[position + 1]
+        if length < 0x80:
+            start = position + 2
+            position = start + length
+        else:
+            start, position = contents(buffer, position + 1)
+        append(buffer[start:position])
+    if position != end:
+        raise BerError("values longer than their attribute")
+    return start, values

@@ -59,6 +59,9 @@ def encode_search(search: Search) -> bytes:
     """
     try:
         check_filter(search.filter)
+    except ValueError as error:
+        raise InvalidFilterError(f"The filter for {search.purpose} is not valid: {error}.") from error
+    try:
         request = search_operation(
             search.base_dn,
             # RFC 4526's "always" and "never", which ldap3 does not know; parentheses in a value are escaped, so these are none
@@ -74,7 +77,8 @@ def encode_search(search: Search) -> bytes:
         )
         return bytes(encoder.encode(request))
     except (ValueError, LDAPExceptionError, PyAsn1Error) as error:
-        raise InvalidFilterError(f"The filter {search.filter!r} of {search.purpose} is not valid: {error}.") from error
+        what = f"base {search.base_dn!r}, filter {search.filter!r}, attributes {', '.join(search.attributes)!r}"
+        raise InvalidFilterError(f"The search for {search.purpose} cannot be encoded ({what}): {error}.") from error
 
 
 def encode_message(message_id: int, operation: bytes, controls: bytes = b"") -> bytes:

@@ -10,6 +10,7 @@ While the pages are looked at the server is not left idle: the next page is aske
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 
 from syncd.directory.ber import BerError
 from syncd.directory.failures import READ, failure
@@ -19,7 +20,7 @@ from syncd.directory.results import SUCCESS, search_error
 from syncd.directory.wire import Wire
 from syncd.errors import DirectoryError, IncompleteReadError, PagingUnsupportedError, ReferralError
 from syncd.model.entry import Entry
-from syncd.model.reading import Search, ServerInfo, Verdict
+from syncd.model.reading import Scope, Search, ServerInfo, Verdict
 
 # Servers may send pages without entries, but not the same one for ever.
 _MOST_EMPTY_PAGES = 1000
@@ -78,9 +79,9 @@ class PagedReading:
             request = encode_search(self._search)
             self._pending = self._ask(request, b"")
             empty_pages = 0
-            while self._pending is not None and end is None:
+            while (pending := self._pending) is not None and end is None:
                 entries: list[Entry] = []
-                end = self._take_page(request, entries)
+                end = self._take_page(request, pending, entries)
                 if entries:
                     empty_pages = 0
                     self._entries += len(entries)
@@ -96,17 +97,16 @@ class PagedReading:
             if self._pending is not None:
                 self._wire.abandon(self._pending)
 
-    def _take_page(self, request: bytes, entries: list[Entry]) -> DirectoryError | None:
-        """Read the page asked for and ask for the next; why not, if there is a next page no more but there should be.
+    def _take_page(self, request: bytes, pending: int, entries: list[Entry]) -> DirectoryError | None:
+        """Read the page asked for, and ask for the next if there is one.
 
-        Returned and not raised, since the entries that came are to be handed out all the same.
+        What went wrong is returned and not raised, since the entries that came are to be handed out all the same.
         """
-        assert self._pending is not None
         try:
-            result = self._wire.collect(self._pending, entries=entries, references=self._references)
+            result = self._wire.collect(pending, entries=entries, references=self._references)
             self._pending = None
             self._pages += 1
-            cookie = self._judge(result)
+            cookie = self._judge(result, empty=not entries)
             if cookie:
                 self._pending = self._ask(request, cookie)
         except DirectoryError as error:
@@ -116,22 +116,32 @@ class PagedReading:
     def _ask(self, request: bytes, cookie: bytes) -> int:
         return self._wire.send(request, paged_results(self._page_size, cookie))
 
-    def _judge(self, result: Result) -> bytes:
+    def _judge(self, result: Result, *, empty: bool) -> bytes:
         """The cookie for the next page, empty after the last. Raises DirectoryError if the page is not as it must be."""
         url, purpose = self._server.url, self._search.purpose
         if result.code != SUCCESS:
             raise search_error(result.code, result.text, url=url, purpose=purpose)
         if PAGED_RESULTS not in result.controls:
-            raise PagingUnsupportedError(
-                f"{url}: {READ}: the search for {purpose} came back without the paging control, so it may be cut off.",
-                server=url,
-                phase=READ,
-                result_code=result.code,
-            )
+            raise self._not_paged(nothing_came=empty and self._pages == 1)
         try:
             return parse_cookie(result.controls[PAGED_RESULTS] or b"")
         except (BerError, IndexError) as error:
             raise self._malformed(str(error)) from error
+
+    def _not_paged(self, *, nothing_came: bool) -> DirectoryError:
+        """Why an answer has no paging control. 389-ds gives none, and success, for a base that is not there (2.3.1); asked for
+        the base alone and without paging it tells the truth."""
+        url, search = self._server.url, self._search
+        if nothing_came:
+            base = replace(search, scope=Scope.BASE, filter="(objectClass=*)", attributes=("1.1",))
+            result = self._wire.collect(self._wire.send(encode_search(base)), entries=[], references=[])
+            if result.code != SUCCESS:
+                return search_error(result.code, result.text, url=url, purpose=search.purpose)
+        return PagingUnsupportedError(
+            f"{url}: {READ}: the search for {search.purpose} came back without the paging control, so it may be cut off.",
+            server=url,
+            phase=READ,
+        )
 
     def _malformed(self, what: str) -> DirectoryError:
         return failure(BerError(what), url=self._server.url, phase=READ)

@@ -75,7 +75,8 @@ _SUB_CODES = {
     "775": "the account is locked out",
 }
 _CHANNEL_BINDING = "80090346"
-_NOT_BOUND = "000004dc"
+# how Active Directory and Samba say, with operationsError, that anonymous clients may not search
+_NOT_BOUND = ("000004dc", "without authentication")
 _LONGEST_TEXT = 500
 
 
@@ -84,8 +85,7 @@ def search_error(code: int, text: str, *, url: str, purpose: str) -> DirectoryEr
     kind = _SEARCH.get(code, LdapResultError)
     if code == _PROTOCOL_ERROR and "filter" in text.lower():
         kind = InvalidFilterError
-    elif code == _OPERATIONS_ERROR and _NOT_BOUND in text.lower():
-        # Active Directory's way to say that anonymous clients may not search
+    elif code == _OPERATIONS_ERROR and any(words in text.lower() for words in _NOT_BOUND):
         kind = InsufficientAccessError
     return _error(kind, code, text, url=url, phase="read", what=f"the search for {purpose} ended with", meaning="")
 

@@ -56,11 +56,6 @@ class Wire:
         self._lock = threading.Lock()
         self._receiving = self._closed = False
 
-    @property
-    def usable(self) -> bool:
-        """Whether nothing has gone wrong yet."""
-        return self._failure is None
-
     def send(self, operation: bytes, controls: bytes = b"") -> int:
         """Send a request; its message id. Raises DirectoryError."""
         if self._failure is not None:

@@ -1,6 +1,6 @@
 """Groups, and who is in them.
 
-Members are named by DN in whatever spelling somebody once used (PITFALLS of string comparison: case, spaces, escapes), by login
+Members are named by DN in whatever spelling somebody once used (case, spaces, escapes), by login
 name (memberUid), or the other way round, on the person (memberOf). A name that leads to nobody is counted and left alone:
 directories keep members that were renamed or deleted, and placeholders, since a groupOfNames may not be empty.
 """
@@ -84,9 +84,16 @@ class GroupSet:
             dn_key = normalize(entry.dn)
         except InvalidDN as error:
             identifier = MappingIssue("invalid_dn", f"the DN cannot be read: {error}")
+        if is_ranged(entry, self._member_keys):
+            identifier = self._partial()
         members = [member for name in self._member_keys for member in entry.attributes.get(name, ())]
         self._groups.append(_Group(key, entry.dn, dn_key, identifier, members))
         self._assigned = None
+
+    def _partial(self) -> MappingIssue:
+        """Active Directory gives the members of a large group in parts; the attribute itself then looks empty."""
+        self.is_whole = False
+        return MappingIssue("ranged_members", "the server gave only a part of its members; they stay as they were")
 
     @property
     def issues(self) -> list[Issue]:
@@ -200,6 +207,11 @@ class GroupSet:
         for member in group.members:
             raw = _BIT_STRING.sub(b"", member) if unique and member.endswith(b"'B") else member
             yield raw.decode("utf-8", "backslashreplace")
+
+
+def is_ranged(entry: Entry, keys: Sequence[str]) -> bool:
+    """Whether one of these attributes came as a part of its values, `member;range=0-1499`."""
+    return any(name.startswith(f"{key};range=") for name in entry.attributes for key in keys)
 
 
 def _look_up(name: str, table: Mapping[str, T], *, by_name: bool = False) -> T | None:

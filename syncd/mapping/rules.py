@@ -6,7 +6,6 @@ settled once, when the configuration is loaded, so that nothing is left to decid
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +13,7 @@ from typing import NamedTuple
 
 from syncd.mapping.convert import FINAL_CONVERTERS, RAW_CONVERTERS, TEXT_CONVERTERS, image
 from syncd.mapping.problems import BadValue, shown
-from syncd.mapping.sources import AttributeSource, RuleError, Source, sorting_key, source_of
+from syncd.mapping.sources import AttributeSource, RuleError, Source, preferred_pattern, sorting_key, source_of
 from syncd.model.entry import Entry
 from syncd.model.records import CUSTOM_PREFIX, PERSON_FIELDS, FieldValue
 from syncd.model.text import fold
@@ -96,7 +95,7 @@ class Parts:
         names = [table.attribute] if isinstance(table.attribute, str) else table.attribute or []
         if not names and table.constant is None:
             raise RuleError("has neither an attribute nor a constant")
-        prefer = _pattern(table.prefer)
+        prefer = preferred_pattern(table.prefer)
         chain = list(table.convert)
         _check_converters(chain)
         raw = RAW_CONVERTERS.get(chain[0]) if chain else None
@@ -186,13 +185,6 @@ def _image_rule(parts: Parts) -> FieldRule:
         return None
 
     return FieldRule(parts.attributes, value)
-
-
-def _pattern(text: str | None) -> re.Pattern[str] | None:
-    try:
-        return None if text is None else re.compile(text)
-    except re.error as error:
-        raise RuleError(f"prefers {text!r}, which is not a regular expression ({error})") from None
 
 
 def _check_converters(chain: list[str]) -> None:

@@ -158,3 +158,10 @@ def source_of(text: str, prefer: re.Pattern[str] | None = None) -> AttributeSour
 def sorting_key(text: str) -> tuple[str, str]:
     """The order of values: spellings of the same text together."""
     return (fold(text), text)
+
+
+def preferred_pattern(text: str | None) -> re.Pattern[str] | None:
+    try:
+        return None if text is None else re.compile(text)
+    except re.error as error:
+        raise RuleError(f"prefers {text!r}, which is not a regular expression ({error})") from None

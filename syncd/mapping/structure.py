@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from syncd.mapping.identity import entry_id_reader
 from syncd.mapping.problems import BadValue
-from syncd.mapping.sources import AttributeSource
+from syncd.mapping.sources import AttributeSource, preferred_pattern
 from syncd.mapping.units import Unit, UnitTree, clean_name
 from syncd.model.dn import InvalidDN, normalize, parent_key
 from syncd.model.entry import Entry
@@ -49,8 +49,9 @@ class Structure:
             ("", organization) if isinstance(organization, str) else (organization.from_, organization.default)
         )
         self._units_from = units.from_
-        self._organization_source = _source(self._organization_from)
-        self._unit_source = _source(self._units_from)
+        preferred = None if isinstance(organization, str) else organization.prefer
+        self._organization_source = _source(self._organization_from, preferred)
+        self._unit_source = _source(self._units_from, units.prefer)
         self._by_place = self._organization_source is None and self._unit_source is None
         if self._organization_source is None:
             self._take_tree()
@@ -185,8 +186,10 @@ def units_base(settings: DirectorySettings) -> str:
     return settings.units.base_dn or settings.users.base_dn or settings.base_dn
 
 
-def _source(where: str) -> AttributeSource | None:
-    return AttributeSource(where.removeprefix(ATTRIBUTE_PREFIX)) if where.startswith(ATTRIBUTE_PREFIX) else None
+def _source(where: str, prefer: str | None) -> AttributeSource | None:
+    if not where.startswith(ATTRIBUTE_PREFIX):
+        return None
+    return AttributeSource(where.removeprefix(ATTRIBUTE_PREFIX), preferred_pattern(prefer))
 
 
 def _segment(organization: str) -> str:

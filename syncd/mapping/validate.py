@@ -13,7 +13,7 @@ from functools import partial
 from syncd.mapping.emails import EmailRule, FurtherEmailsRule
 from syncd.mapping.roles import line_pattern
 from syncd.mapping.rules import CONVERTERS, UnknownConverter, compile_rule, field_kinds
-from syncd.mapping.sources import AttributeSource, RuleError
+from syncd.mapping.sources import AttributeSource, RuleError, preferred_pattern
 from syncd.model.dn import InvalidDN, normalize
 from syncd.model.records import PERSON_FIELDS
 from syncd.settings.directory import DirectorySettings, Rule, RuleTable
@@ -74,9 +74,11 @@ def _structure(settings: DirectorySettings, kinds: Mapping[str, str]) -> Iterato
             yield "organization: must not be blank"
     else:
         yield from _origin("organization.from", organization.from_, ("ou",))
+        yield from _rule("organization.prefer", partial(preferred_pattern, organization.prefer))
         if not organization.default.strip():
             yield "organization.default: must not be blank"
     yield from _origin("units.from", settings.units.from_, ("ou", "none"))
+    yield from _rule("units.prefer", partial(preferred_pattern, settings.units.prefer))
     if not settings.units.default.strip("/ \t"):
         yield "units.default: must not be blank"
 

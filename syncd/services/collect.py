@@ -17,7 +17,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
 from syncd.errors import IncompleteReadError, NoEntryIdError, StoppedError, class_of
 from syncd.mapping.mapper import MappingIssue, PersonMapper
-from syncd.mapping.references import GroupSet
+from syncd.mapping.references import GroupSet, is_ranged
 from syncd.mapping.searches import people_search, roles_search, structure_search
 from syncd.mapping.structure import Structure
 from syncd.model.dn import InvalidDN, normalize
@@ -186,7 +186,7 @@ class _People:
                 continue
             seen.add(entry_id)
             if with_references:
-                found.references[entry_id] = mapper.references(entry)
+                self._add_references(entry, entry_id)
             fingerprint = mapper.fingerprint(entry, structure)
             identity = known.get(entry_id)
             if identity is None or identity.fingerprint != fingerprint or not identity.present:
@@ -214,6 +214,13 @@ class _People:
                 self._unusable(entry, entry_id)
             else:
                 found.changes.append(diff_person(record, before))
+
+    def _add_references(self, entry: Entry, entry_id: str) -> None:
+        self.found.references[entry_id] = self.found.mapper.references(entry)
+        if self.found.groups is not None and is_ranged(entry, ("memberof",)):
+            self.found.groups.is_whole = False
+            message = "the server gave only a part of its memberOf values; roles stay as they were"
+            self.found.issues.append(Issue(key=f"range:{entry_id}", dn=entry.dn, code="ranged_members", message=message))
 
     def _unusable(self, entry: Entry, entry_id: str) -> None:
         if entry_id in self.found.known:

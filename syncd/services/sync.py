@@ -246,6 +246,7 @@ def _log_end(run: Run) -> None:
     """The one closing line of a run."""
     duration = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0
     changes = {name: count for name, count in (run.counts or {}).items() if count}
+    reason = {"code": run.code, "message": run.message, "advice": run.advice, "server": run.server}
     write = log.info if run.outcome.complete else log.error
     write(
         "run finished",
@@ -255,8 +256,6 @@ def _log_end(run: Run) -> None:
         outcome=run.outcome.value,
         seconds=round(duration, 3),
         entries=run.entries_read,
-        server=run.server,
-        code=run.code,
-        message=run.message,
+        **{name: text for name, text in reason.items() if text},
         **changes,
     )

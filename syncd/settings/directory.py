@@ -121,6 +121,9 @@ class UnitsSettings(Section):
     """With `ou`: which entries are units."""
     default: str = Field(default="Main", min_length=1)
     """The unit of people for whom nothing else is found."""
+    prefer: str | None = Field(default=None, examples=["^(?!People$)"])
+    """With `attribute:NAME`, for attributes with several values: a regular expression; the first value in sorted order that
+    matches is taken. "^(?!People$)" passes over a value that everyone has."""
 
 
 class OrganizationSettings(Section):
@@ -130,6 +133,8 @@ class OrganizationSettings(Section):
     """`ou`: the first level of organizational units below `units.base_dn`. `attribute:NAME`: the value of an attribute."""
     default: str = Field(default="Main", min_length=1)
     """The organization of people for whom nothing else is found."""
+    prefer: str | None = Field(default=None, examples=["^(?!People$)"])
+    """As `units.prefer`."""
 
 
 class ScheduleSettings(Section):

@@ -102,14 +102,14 @@ def _remove_structure(applying: Applying, plan: Plan) -> None:
 def _write_links(applying: Applying, plan: Plan) -> None:
     """The links of people who are not new."""
     new = {change.entry_id for change in plan.people if change.action is Action.CREATE}
-    # a plan that looked at relations carries all links of whoever returns; one that did not leaves theirs as they are
-    looked = plan.relations_digest is not None
-    returned = {change.entry_id for change in plan.people if change.action is Action.RETURN and looked}
+    returned = {change.entry_id for change in plan.people if change.action is Action.RETURN}
+    # a plan that saw all groups has all links of whoever returns; one that did not takes none away from them
+    exact = plan.relations_digest is not None
     for kind, added, removed in (
         (MEMBERSHIPS, plan.memberships_added, plan.memberships_removed),
         (GRANTS, plan.grants_added, plan.grants_removed),
     ):
         known = (link for link in added if link.entry_id not in new)
-        for batch in link_batches(known, removed, returned=returned, size=BATCH):
+        for batch in link_batches(known, removed, also=returned if exact else (), size=BATCH):
             with applying.transaction(batch.size) as connection:
-                write_links(connection, applying, kind, batch, returned=returned)
+                write_links(connection, applying, kind, batch, returned=returned, exact=exact)

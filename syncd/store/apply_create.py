@@ -19,7 +19,7 @@ from syncd.store import schema as t
 from syncd.store.apply_context import Applying, require
 from syncd.store.apply_names import key_of
 from syncd.store.apply_values import ACCESS_COLUMNS, PLAIN, access_row, other_fields, plain_value, write_other_fields
-from syncd.store.audit import CREATED, fields_text
+from syncd.store.audit import CREATED
 from syncd.store.bulk import Row, bulk_insert
 
 # entry id -> what is given to a new person: keys of role identifiers, or names of roles
@@ -87,7 +87,7 @@ def new_people(applying: Applying, changes: Sequence[PersonChange], ids: Sequenc
             (t.access, ACCESS_COLUMNS, access),
             (t.memberships, ("user_id", "role_identifier_id"), linked),
             (t.grants, ("user_id", "role_id", "directory_id"), [(*row, applying.directory_id) for row in granted]),
-            (t.audit_events, CREATED, _events(applying, changes, ids, relations)),
+            (t.audit_events, CREATED, _events(applying, people, relations)),
         ],
         others=[(id_, name, r.fields[name]) for id_, r in people for name in extra if name in r.fields] if extra else [],
         roles={row[1] for row in granted},
@@ -125,15 +125,18 @@ def _link_rows(people: Sequence[Person], targets: Targets, numbers: Mapping[str,
     return list(dict.fromkeys(rows))
 
 
-def _events(applying: Applying, changes: Sequence[PersonChange], ids: Sequence[int], relations: Relations) -> list[Row]:
-    created, memberships, grants = applying.auditor.created, relations.memberships, relations.grants
+def _events(applying: Applying, people: Sequence[Person], relations: Relations) -> list[Row]:
+    memberships, grants, identifiers = relations.memberships, relations.grants, applying.identifiers
+    created = applying.auditor.created("user.created", "user")
     rows = []
-    for id_, change in zip(ids, changes, strict=True):
-        assert change.after is not None
-        after = [item for item in change.after.fields.items() if item[1] is not None and item[1] != ()]
-        if keys := memberships.get(change.entry_id):
-            after.append(("role_identifiers", tuple([applying.identifiers[key] for key in keys])))
-        if names := grants.get(change.entry_id):
-            after.append(("roles", tuple(names)))
-        rows.append(created("user.created", "user", id_, fields_text(after)))
+    for id_, record in people:
+        after = record.fields
+        if None in after.values():
+            after = {name: value for name, value in after.items() if value is not None}
+        roles: dict[str, FieldValue] = {}
+        if keys := memberships.get(record.entry_id):
+            roles["role_identifiers"] = tuple([identifiers[key] for key in keys])
+        if names := grants.get(record.entry_id):
+            roles["roles"] = tuple(names)
+        rows.append(created(id_, {**after, **roles}))
     return rows

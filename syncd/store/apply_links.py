@@ -72,12 +72,15 @@ class LinkBatch:
     size: int
 
 
-def link_batches(added: Iterable[Link], removed: Iterable[Link], *, returned: Iterable[str], size: int) -> Iterator[LinkBatch]:
-    """The links grouped by person, about `size` links together, so that each person has one audit event of a kind."""
+def link_batches(added: Iterable[Link], removed: Iterable[Link], *, also: Iterable[str], size: int) -> Iterator[LinkBatch]:
+    """The links grouped by person, about `size` links together, so that each person has one audit event of a kind.
+
+    `also`: people to be looked at without any.
+    """
     gains, losses = _by_person(added), _by_person(removed)
     people: list[str] = []
     count = 0
-    for entry_id in dict.fromkeys((*gains, *losses, *returned)):
+    for entry_id in dict.fromkeys((*gains, *losses, *also)):
         people.append(entry_id)
         count += len(gains.get(entry_id, ())) + len(losses.get(entry_id, ()))
         if count >= size:
@@ -94,13 +97,18 @@ def _by_person(links: Iterable[Link]) -> dict[str, set[str]]:
     return dict(grouped)
 
 
-def write_links(connection: Connection, applying: Applying, kind: Kind, batch: LinkBatch, *, returned: Collection[str]) -> None:
-    """Remove and add the links of one batch. `returned`: entry ids of all who returned in this plan. Raises StoreError."""
+def write_links(
+    connection: Connection, applying: Applying, kind: Kind, batch: LinkBatch, *, returned: Collection[str], exact: bool
+) -> None:
+    """Remove and add the links of one batch. Raises StoreError.
+
+    `returned`: entry ids of all who returned in this plan. `exact`: whether the plan has everything that they should have.
+    """
     users = _user_ids(connection, applying, batch.people)
     gains = _numbered(applying, kind, batch.people, batch.added, users)
     losses = _numbered(applying, kind, batch.people, batch.removed, users)
     held = _held(connection, applying, kind, [users[entry_id] for entry_id in batch.people if entry_id in returned])
-    losses |= {link: label for link, label in held.items() if link not in gains}
+    losses = {link: label for link, label in (losses | held if exact else losses).items() if link not in gains}
     gains = {link: label for link, label in gains.items() if link not in held}
     require(connection, kind.targets, {target for _, target in gains})
     bulk_delete(connection, kind.table, keys=kind.columns(), rows=kind.rows(applying, sorted(losses)))
@@ -153,8 +161,8 @@ def _events(applying: Applying, kind: Kind, gains: Links, losses: Links) -> list
             f"{kind.name}.changed",
             "user",
             user_id,
-            before=fields_text([("removed", tuple(sorted(removed)))]) if removed else None,
-            after=fields_text([("added", tuple(sorted(added)))]) if added else None,
+            before=fields_text({"removed": tuple(sorted(removed))}) if removed else None,
+            after=fields_text({"added": tuple(sorted(added))}) if added else None,
         )
         for user_id, (removed, added) in sorted(labels.items())
     ]

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from syncd.model.plan import Action, PersonChange, Plan
 from syncd.store import schema as t
-from syncd.store.apply_context import CHUNK, Applying, batches
+from syncd.store.apply_context import BATCH, CHUNK, Applying, ahead, batches
 from syncd.store.apply_create import Relations, new_people
 from syncd.store.apply_names import NAMES, Name, split
 from syncd.store.apply_update import let_go_of_names, write_changes
@@ -35,12 +35,17 @@ def _write_new(applying: Applying, changes: Sequence[PersonChange], relations: R
         return
     with applying.transaction() as connection:
         ids = reserve_ids(connection, t.users, len(changes))
-    done = 0
-    for batch in batches(changes):
-        people = new_people(applying, batch, ids[done : done + len(batch)], relations)
+    numbered = zip(batches(changes), batches(ids), strict=True)
+    made = (new_people(applying, batch, numbers, relations) for batch, numbers in numbered)
+    postgresql = applying.engine.name == "postgresql"
+    # PostgreSQL works in a process of its own, so the next rows can be made meanwhile; SQLite and we would only take turns
+    for count, people in enumerate(ahead(made) if postgresql else made):
         with applying.transaction(people.changes) as connection:
             people.write(connection)
-        done += len(batch)
+            if postgresql and count == 0 and len(changes) > BATCH:
+                # so that queries after a large import are planned well from the start, not when autovacuum comes by; from
+                # one batch, since the planner multiplies by the size of the tables and more rows would take longer
+                connection.exec_driver_sql("ANALYZE users, identities, access, memberships, grants")
 
 
 def _write_together(

@@ -15,7 +15,7 @@ from syncd.model.records import RoleIdentifierRecord
 from syncd.model.text import fold
 from syncd.store import schema as t
 from syncd.store.apply_context import CHUNK, Applying, batches, number_of
-from syncd.store.audit import fields_text, write_changed, write_created
+from syncd.store.audit import write_changed, write_created
 from syncd.store.bulk import bulk_insert, bulk_update, reserve_ids
 
 Change = StructureChange[RoleIdentifierRecord]
@@ -29,10 +29,8 @@ def create_roles(connection: Connection, applying: Applying, names: Iterable[str
     at = applying.at_text
     rows = [(number, name, key, at, at) for number, (key, name) in zip(numbers, missing, strict=True)]
     bulk_insert(connection, t.roles, ("id", "name", "name_key", "created_at", "updated_at"), rows)
-    write_created(
-        connection,
-        [applying.auditor.created("role.created", "role", row[0], fields_text([("name", row[1])])) for row in rows],
-    )
+    created = applying.auditor.created("role.created", "role")
+    write_created(connection, [created(row[0], {"name": row[1]}) for row in rows])
 
 
 def load_roles(connection: Connection, applying: Applying, names: Iterable[str]) -> None:

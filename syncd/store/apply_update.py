@@ -168,11 +168,11 @@ def _event(applying: Applying, change: PersonChange) -> Row:
     changed, user_id = applying.auditor.changed, user_id_of(change)
     if change.action is Action.DISABLE:
         reason = missing_reason(applying)
-        missing = '{"missing_since":"' + applying.at.isoformat() + '"}'
+        missing = fields_text({"missing_since": applying.at})
         return changed("user.disabled", "user", user_id, before=None, after=missing, reason=reason)
     names = sorted(change.fields)
-    before = fields_text([(name, change.fields[name][0]) for name in names])
-    after = fields_text([(name, change.fields[name][1]) for name in names])
+    before = fields_text({name: change.fields[name][0] for name in names})
+    after = fields_text({name: change.fields[name][1] for name in names})
     if change.action is Action.UPDATE:
         return changed("user.updated", "user", user_id, before=before, after=after)
     reason = f"found in {applying.directory} again by run {applying.run_id}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, create_engine, event, make_url
@@ -74,6 +74,9 @@ def _open_sqlite(url: URL) -> Engine:
             f"the folder of the database does not exist: {folder}",
             advice=f"Make the folder {folder}, owned by the user that runs syncd, or change `store.url`.",
         )
+    # it holds personal data: its owner's alone, and SQLite gives the files beside it the same mode
+    with suppress(OSError):
+        Path(url.database).touch(mode=0o600)
     engine = create_engine(
         url.set(drivername="sqlite+pysqlite"),
         pool_size=POOLED,

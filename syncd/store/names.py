@@ -4,42 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from syncd.model.records import NameHolder
 from syncd.store import schema as t
 from syncd.store.apply_context import CHUNK, batches
 from syncd.store.apply_names import NAMES
 
-# above this many keys, one pass over all names costs less than looking each one up
-MANY = 5000
+# one pass over all names costs less than looking up more than one in so many of them
+SHARE = 4
 
 
 def holders(connection: Connection, directory: str, field: str, keys: Collection[str]) -> dict[str, NameHolder]:
     """SyncStore.name_holders."""
     if field not in NAMES:
         raise ValueError(f"people have no name {field!r}")
-    wanted = _held(connection, field, keys) if len(keys) > MANY else list(keys)
-    found: dict[str, NameHolder] = {}
-    for chunk in batches(sorted(wanted), CHUNK):
-        found.update(_holders(connection, directory, field, chunk))
-    return found
+    if len(keys) > CHUNK and len(keys) * SHARE > (connection.scalar(select(func.count()).select_from(t.users)) or 0):
+        found = _holders(connection, directory, field, None)
+        return {key: found[key] for key in keys if key in found}
+    held: dict[str, NameHolder] = {}
+    for chunk in batches(sorted(keys), CHUNK):
+        held.update(_holders(connection, directory, field, chunk))
+    return held
 
 
-def _held(connection: Connection, field: str, keys: Collection[str]) -> list[str]:
-    column = t.users.c[f"{field}_key"]
-    wanted = keys if isinstance(keys, set | frozenset | dict) else set(keys)
-    return [key for key in connection.scalars(select(column).where(column.is_not(None))) if key in wanted]
-
-
-def _holders(connection: Connection, directory: str, field: str, keys: Collection[str]) -> dict[str, NameHolder]:
+def _holders(connection: Connection, directory: str, field: str, keys: Collection[str] | None) -> dict[str, NameHolder]:
+    """Of these keys, or of all."""
     column, identities = t.users.c[f"{field}_key"], t.identities.c
     query = (
         select(column, t.users.c.id, t.users.c.username, identities.entry_id, identities.missing_since, t.directories.c.name)
         .select_from(t.users)
         .outerjoin(t.identities, identities.user_id == t.users.c.id)
         .outerjoin(t.directories, t.directories.c.id == identities.directory_id)
-        .where(column.in_(keys))
+        .where(column.in_(keys) if keys is not None else column.is_not(None))
         .order_by(identities.directory_id)
     )
     found: dict[str, NameHolder] = {}

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, select
+from sqlalchemy import Connection, and_, select
 
 from syncd.model.records import CUSTOM_PREFIX, DirectoryPresence, FieldValue, StoredPerson
 from syncd.store import schema as t
-from syncd.store.apply_context import CHUNK, batches
-from syncd.store.apply_values import PLAIN
+from syncd.store.apply_context import batches
+from syncd.store.apply_values import PLACE, PLAIN
 from syncd.store.types import from_json
+
+# people per query: PostgreSQL may well read a whole table for some hundreds of keys, so better rarely
+PEOPLE = 2000
 
 Values = tuple[int, str, FieldValue]
 
@@ -21,7 +24,7 @@ def load_people(connection: Connection, directory: str, entry_ids: Collection[st
     """SyncStore.people."""
     number = connection.scalar(select(t.directories.c.id).where(t.directories.c.name == directory))
     found: dict[str, StoredPerson] = {}
-    for chunk in batches(sorted(entry_ids), CHUNK):
+    for chunk in batches(sorted(entry_ids), PEOPLE):
         rows = connection.execute(_identities(number or 0, chunk)).all()
         fields = _other_fields(connection, [row.user_id for row in rows])
         found.update((row.entry_id, _person(row, fields[row.user_id])) for row in rows)
@@ -34,7 +37,7 @@ def _identities(number: int, entry_ids: Sequence[str]) -> Any:
     named = and_(sources.organization_id == access.organization_id, sources.directory_id == i.directory_id)
     return (
         select(
-            i.user_id, i.entry_id, i.dn, i.dn_key, i.fingerprint, i.member_key, i.missing_since,
+            i.user_id, i.entry_id, i.dn, i.dn_key, i.fingerprint, i.missing_since, i.member_key,
             *(t.users.c[name] for name in PLAIN),
             sources.external_key.label("organization"), units.external_key.label("unit"),
         )
@@ -46,19 +49,12 @@ def _identities(number: int, entry_ids: Sequence[str]) -> Any:
     )  # fmt: skip
 
 
-def _person(row: Row[Any], others: Mapping[str, FieldValue]) -> StoredPerson:
-    values = row._mapping
-    fields: dict[str, FieldValue] = {name: values[name] for name in (*PLAIN, "organization", "unit")}
-    return StoredPerson(
-        user_id=row.user_id,
-        entry_id=row.entry_id,
-        dn=row.dn,
-        dn_key=row.dn_key,
-        fingerprint=row.fingerprint,
-        presence=DirectoryPresence.ACTIVE if row.missing_since is None else DirectoryPresence.MISSING,
-        fields=fields | dict(others),
-        member_key=row.member_key,
-    )
+def _person(row: Sequence[Any], others: dict[str, FieldValue]) -> StoredPerson:
+    """`row` as `_identities` selects it."""
+    user_id, entry_id, dn, dn_key, fingerprint, missing_since, member_key, *values = row
+    presence = DirectoryPresence.ACTIVE if missing_since is None else DirectoryPresence.MISSING
+    fields = dict(zip((*PLAIN, *PLACE), values, strict=True)) | others
+    return StoredPerson(user_id, entry_id, dn, dn_key, fingerprint, presence, fields, member_key)
 
 
 def _other_fields(connection: Connection, user_ids: Sequence[int]) -> dict[int, dict[str, FieldValue]]:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, delete, exists, select
 
 from syncd.store import schema as t
-from syncd.store.apply_context import CHUNK
+from syncd.store.apply_context import CHUNK, batches
 from syncd.store.audit import Auditor, fields_text, write_changed
 from syncd.store.bulk import time_text
 from syncd.store.engine import read, write
@@ -25,9 +25,17 @@ def purge_people(engine: Engine, directory: str, *, missing_before: datetime, ru
         with write(engine) as connection:
             people = _gone(connection, directory, missing_before)
             write_changed(connection, [_event(auditor, person) for person in people])
-            connection.execute(delete(t.users).where(t.users.c.id.in_([person.id for person in people])))
+            delete_users(connection, [person.id for person in people])
         purged += len(people)
     return purged
+
+
+def delete_users(connection: Connection, user_ids: Sequence[int]) -> None:
+    """Delete people with everything that is theirs; the one way to do it, since not all of it goes by a foreign key."""
+    for chunk in batches(user_ids, CHUNK):
+        for table in (t.access, t.grants, t.memberships):
+            connection.execute(delete(table).where(table.c.user_id.in_(chunk)))
+        connection.execute(delete(t.users).where(t.users.c.id.in_(chunk)))
 
 
 def _someone(engine: Engine, directory: str, missing_before: datetime) -> bool:
@@ -59,5 +67,5 @@ def _query(directory: str, missing_before: datetime) -> Any:
 def _event(auditor: Auditor, person: Row[Any]) -> tuple[Any, ...]:
     names = ("username", "email", "entry_id", "dn")
     reason = f"missing from {auditor.directory} since {person.missing_since.isoformat()}"
-    before = fields_text([(name, person._mapping[name]) for name in names])
+    before = fields_text({name: person._mapping[name] for name in names})
     return auditor.changed("user.purged", "user", person.id, before=before, after=None, reason=reason)

@@ -111,6 +111,9 @@ class SqlSyncStore:
 
     def _links(self, query: Select[Any]) -> Iterator[Link]:
         with read(self.engine) as connection:
+            if connection.dialect.name == "postgresql":
+                # all rows are wanted; without statistics, after an import or a restore, the planner would look up each
+                connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
             for rows in _stream(connection, query.where(identities.missing_since.is_(None))):
                 yield from map(Link._make, rows)
 
@@ -145,8 +148,13 @@ def _of(directory: str, query: Select[Any]) -> Select[Any]:
 
 
 def _stream(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Any]]:
-    """Blocks of rows, never all at once: PostgreSQL through a cursor of the server."""
-    yield from connection.execution_options(yield_per=FETCH).execute(query).partitions()
+    """Blocks of rows, never all at once: PostgreSQL through a cursor of the server, SQLite as its driver hands them out."""
+    if connection.dialect.name == "postgresql":
+        yield from connection.execution_options(yield_per=FETCH).execute(query).partitions()
+        return
+    cursor: Any = connection.execute(query).cursor
+    while rows := cursor.fetchmany(FETCH):
+        yield rows
 
 
 def _organizations_and_units(

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from syncd.model.plan import Link, Plan
 from syncd.model.records import FieldValue, Issue, OrganizationRecord, PersonRecord, RoleIdentifierRecord, UnitRecord
 from syncd.model.text import fold
-from syncd.reconcile.names import resolve, wanted_names
+from syncd.reconcile.names import Claimants, resolve
 from syncd.reconcile.people import diff_person, disable_missing, missing_ids
 from syncd.reconcile.structure import diff_structure
 from syncd.services.ports import SyncStore
@@ -103,13 +103,14 @@ class Company:
         fresh = [record for record in self.people.values() if self._is_new(record, plan)]
         stored = self.store.people(self.name, [record.entry_id for record in fresh])
         changes = [diff_person(record, stored.get(record.entry_id)) for record in fresh]
+        claimants = Claimants(changes)
         holders = {
             (space, key): holder
-            for space, keys in wanted_names(changes).items()
+            for space, keys in claimants.wanted_names().items()
             for key, holder in self.store.name_holders(self.name, space, keys).items()
         }
         absent = {*gone, *(e for e, i in known.items() if not i.present and e not in self.people)}
-        resolution = resolve(changes, holders, directory=self.name, leaving=lambda entry_id: entry_id in absent)
+        resolution = resolve(changes, claimants, holders, directory=self.name, leaving=lambda entry_id: entry_id in absent)
         disabled = disable_missing(known, self.people, self.store.people(self.name, gone)) if gone else []
         return replace(
             plan, people=resolution.accepted + tuple(disabled), releases=resolution.releases, issues_opened=resolution.issues

@@ -117,15 +117,12 @@ def ana(rows: Rows) -> int:
     return user
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_a_person_is_found_by_whatever_they_are_known_by(ana: int, queries: Queries) -> None:
+    for text in (
         "ana", "ANA", " ana ", "username:ana", "ana@example.COM", "second@example.com", "email:ana@example.com", "0f1e-ab",
         "0F1E-AB", "entry:0f1e-ab", "UID=Ana,ou=people , dc=example", "dn:uid=ana,ou=people,dc=example",
-    ],
-)  # fmt: skip
-def test_a_person_is_found_by_whatever_they_are_known_by(ana: int, queries: Queries, text: str) -> None:
-    assert queries.user(text).id == ana
+    ):  # fmt: skip
+        assert queries.user(text).id == ana, text
 
 
 def test_a_person_is_found_by_id(ana: int, queries: Queries) -> None:
@@ -133,10 +130,10 @@ def test_a_person_is_found_by_id(ana: int, queries: Queries) -> None:
     assert queries.user(f"id:{ana}").username == "Ana"
 
 
-@pytest.mark.parametrize("text", ["nobody", "", "99", "id:ana", "dn:uid=", "9" * 30, "dn:", "email:ana", "²", "uid=zoe,dc=x"])
-def test_who_is_not_there_is_not_found(ana: int, queries: Queries, text: str) -> None:
-    with pytest.raises(NotFoundError):
-        queries.user(text)
+def test_who_is_not_there_is_not_found(ana: int, queries: Queries) -> None:
+    for text in ("nobody", "", "99", "id:ana", "dn:uid=", "9" * 30, "dn:", "email:ana", "²", "uid=zoe,dc=x"):
+        with pytest.raises(NotFoundError):
+            queries.user(text)
 
 
 def test_a_text_that_means_several_people_is_refused_with_their_ids(rows: Rows, queries: Queries) -> None:
@@ -171,14 +168,14 @@ def test_an_unknown_number_is_not_found(queries: Queries) -> None:
 
 
 # ---------------------------------------------------------------- pages
-@pytest.mark.parametrize("limit", [1, 2, 3, 7, 500])
-def test_pages_show_everybody_once_in_order_of_their_folded_usernames(rows: Rows, queries: Queries, limit: int) -> None:
+def test_pages_show_everybody_once_in_order_of_their_folded_usernames(rows: Rows, queries: Queries) -> None:
     for username in ("zoe", "Émile", "bob", "Carl", "étienne", "爱丽丝"):
         rows.user(username)
     released, nameless = rows.user("aaa", username_key=None), rows.user(None)
-    found = all_pages(queries, UserFilter(), limit=limit)
-    assert [person.username for person in found] == ["bob", "Carl", "zoe", "Émile", "étienne", "爱丽丝", "aaa", None]
-    assert [person.id for person in found[-2:]] == [released, nameless]
+    for limit in (1, 2, 3, 7, 500):
+        found = all_pages(queries, UserFilter(), limit=limit)
+        assert [person.username for person in found] == ["bob", "Carl", "zoe", "Émile", "étienne", "爱丽丝", "aaa", None]
+        assert [person.id for person in found[-2:]] == [released, nameless]
 
 
 def test_a_page_goes_on_where_the_last_one_ended_whoever_comes_or_goes(rows: Rows, queries: Queries) -> None:
@@ -191,34 +188,25 @@ def test_a_page_goes_on_where_the_last_one_ended_whoever_comes_or_goes(rows: Row
     assert names(queries.users(limit=2, after=first.next).items) == ["e", "f"]
 
 
-@pytest.mark.parametrize("mark", ["", "!", "eA", "aXh4", "äö", "aTk5eA"])
-def test_a_mark_that_no_page_gave_is_refused(queries: Queries, mark: str) -> None:
-    with pytest.raises(UsageError, match="page mark"):
-        queries.users(after=mark)
-
-
-@pytest.mark.parametrize("limit", [0, -1, 1001])
-def test_a_page_has_a_sensible_size(queries: Queries, limit: int) -> None:
-    with pytest.raises(UsageError, match="1000"):
-        queries.users(limit=limit)
+def test_a_mark_that_no_page_gave_and_an_odd_size_are_refused(queries: Queries) -> None:
+    for mark in ("", "!", "eA", "aXh4", "äö", "aTk5eA"):
+        with pytest.raises(UsageError, match="page mark"):
+            queries.users(after=mark)
+    for limit in (0, -1, 1001):
+        with pytest.raises(UsageError, match="1000"):
+            queries.users(limit=limit)
 
 
 # ---------------------------------------------------------------- search
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("núñ", ["ana"]), ("NÚÑEZ ana", ["ana"]), ("example", ["ana", "ben"]), ("ana ben", []), ("strasse", ["ben"]),
-        ("STRAẞE", ["ben"]), ("%", []), ("_", ["z_z"]), ("", ["ana", "ben", "z_z"]), ("  ", ["ana", "ben", "z_z"]),
-        ("m. ana", ["ana"]),
-    ],
-)  # fmt: skip
-def test_all_words_of_a_search_must_occur_in_names_or_addresses(
-    rows: Rows, queries: Queries, text: str, expected: list[str]
-) -> None:
+def test_all_words_of_a_search_must_occur_in_names_or_addresses(rows: Rows, queries: Queries) -> None:
     rows.user("ana", first_name="Ana", middle_name="M.", last_name="Núñez")
     rows.user("ben", display_name="Ben Straße")
     rows.user("z_z", email=None)
-    assert names(queries.users(UserFilter(text=text)).items) == expected
+    for text, expected in {
+        "núñ": ["ana"], "NÚÑEZ ana": ["ana"], "example": ["ana", "ben"], "ana ben": [], "strasse": ["ben"], "STRAẞE": ["ben"],
+        "%": [], "_": ["z_z"], "": ["ana", "ben", "z_z"], "  ": ["ana", "ben", "z_z"], "m. ana": ["ana"],
+    }.items():  # fmt: skip
+        assert names(queries.users(UserFilter(text=text)).items) == expected, text
 
 
 def test_a_search_is_paged_like_everything(rows: Rows, queries: Queries) -> None:

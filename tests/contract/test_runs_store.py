@@ -68,23 +68,19 @@ def test_a_second_request_joins_the_queued_run_and_leaves_who_asked_first(runs: 
     assert second == first
 
 
-@pytest.mark.parametrize(
-    ("queued", "asked", "expected"),
-    [
+def test_a_queued_run_does_what_the_widest_of_its_requests_asks(runs: RunStore) -> None:
+    for queued, asked, expected in (
         (Mode.CHANGES, Mode.FULL, Mode.FULL),
         (Mode.FULL, Mode.CHANGES, Mode.FULL),
         (Mode.ROLES, Mode.CHANGES, Mode.CHANGES),
         (Mode.ROLES, Mode.FULL, Mode.FULL),
         (Mode.FULL, Mode.ROLES, Mode.FULL),
-    ],
-)
-def test_a_queued_run_does_what_the_widest_of_its_requests_asks(
-    runs: RunStore, queued: Mode, asked: Mode, expected: Mode
-) -> None:
-    first = ask(runs, mode=queued)
-    second, new = runs.request("corp", mode=asked, trigger=Trigger.API, at=later(1))
-    assert (second.id, second.mode, new) == (first.id, expected, False)
-    assert runs.get(first.id).mode is expected
+    ):
+        directory = f"{queued}-{asked}"
+        first = ask(runs, directory, mode=queued)
+        second, new = runs.request(directory, mode=asked, trigger=Trigger.API, at=later(1))
+        assert (second.id, second.mode, new) == (first.id, expected, False)
+        assert runs.get(first.id).mode is expected
 
 
 def test_a_request_during_a_run_queues_another(runs: RunStore) -> None:
@@ -120,25 +116,25 @@ def test_a_failure_keeps_its_code_message_and_advice(runs: RunStore) -> None:
     assert (run.code, run.message, run.advice, run.counts) == ("connection_lost", "It went away.", "Look.", None)
 
 
-@pytest.mark.parametrize("step", ["start", "phase", "finish"])
-def test_no_step_starts_from_a_finished_run(runs: RunStore, step: str) -> None:
+def test_no_step_starts_from_a_finished_run(runs: RunStore) -> None:
     run = done(runs)
-    with pytest.raises(RunStateError, match="succeeded"):
-        take(runs, step, run.id)
+    for step in ("start", "phase", "finish"):
+        with pytest.raises(RunStateError, match="succeeded"):
+            take(runs, step, run.id)
     assert runs.get(run.id) == run
 
 
-@pytest.mark.parametrize("step", ["phase", "finish"])
-def test_a_run_that_was_not_started_cannot_go_on(runs: RunStore, step: str) -> None:
+def test_a_run_that_was_not_started_cannot_go_on(runs: RunStore) -> None:
     run = ask(runs)
-    with pytest.raises(RunStateError, match="queued"):
-        take(runs, step, run.id)
+    for step in ("phase", "finish"):
+        with pytest.raises(RunStateError, match="queued"):
+            take(runs, step, run.id)
 
 
-@pytest.mark.parametrize("step", ["start", "phase", "finish"])
-def test_a_step_of_an_unknown_run_is_not_found(runs: RunStore, step: str) -> None:
-    with pytest.raises(NotFoundError, match="4711"):
-        take(runs, step, 4711)
+def test_a_step_of_an_unknown_run_is_not_found(runs: RunStore) -> None:
+    for step in ("start", "phase", "finish"):
+        with pytest.raises(NotFoundError, match="4711"):
+            take(runs, step, 4711)
 
 
 def take(runs: RunStore, step: str, run_id: int) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "operator-token-of-the-tests"
-PATIENCE = 30.0
+PATIENCE = 90.0
 
 
 class Daemon:
@@ -84,7 +84,7 @@ class Daemon:
                     return
             assert gone is None, f"the daemon ended with {gone} before {what}: {self.entries()}"
             assert time.monotonic() < deadline, f"no {what}: {self.entries()}"
-            time.sleep(0.01)
+            time.sleep(0.05)
 
     @property
     def url(self) -> str:

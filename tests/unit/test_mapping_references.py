@@ -316,3 +316,12 @@ def test_the_digest_is_that_of_groups_members_and_settings() -> None:
         group_set([group("a"), group("b", map(dn, ["u1", "u2", "a"]))]).digest(b"map"),
     ]
     assert len({base, *others}) == len(others) + 1
+
+
+def test_a_group_whose_members_come_in_parts_is_an_issue_and_nothing_is_gone_for_sure() -> None:
+    stored = RoleIdentifierRecord(key="id-big", identifier="big", dn=None)
+    found = GroupSet(RolesSettings(), entry_id_attribute="entryUUID", known={"id-big": stored})
+    found.add(Entry("cn=big,dc=x", {"cn": [b"big"], "entryuuid": [b"id-big"], "member;range=0-1499": [b"uid=u1,dc=x"]}))
+    assert [issue.code for issue in found.issues] == ["ranged_members"]
+    assert found.records == {"id-big": stored}
+    assert not found.is_whole

@@ -87,3 +87,12 @@ def test_an_ou_that_is_gone_goes_when_its_people_have_moved(site: Site) -> None:
     site.synced()
     assert placement(site) == {"anna": ("Example Corp", "New")}
     assert {row["name"] for row in site.rows("SELECT name FROM units")} == {"New"}
+
+
+def test_of_several_values_of_an_attribute_the_preferred_one_is_the_unit(site: Site) -> None:
+    site.add_person("anna", ou=["People", "Product Testing"])
+    site.add_person("bert", ou=["Accounting", "People"])
+    site.settings["units"] = {"from": "attribute:ou", "prefer": "^(?!People$)"}
+    site.synced()
+    expected = {"anna": ("Example Corp", "Product Testing"), "bert": ("Example Corp", "Accounting")}
+    assert placement(site) == expected

@@ -16,9 +16,12 @@ TIME = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
+    _create_access()
     _create_audit_events()
     _create_directories()
+    _create_grants()
     _create_groups()
+    _create_memberships()
     _create_runs()
     _create_issues()
     _create_organizations()
@@ -28,13 +31,10 @@ def upgrade() -> None:
     _create_units()
     _create_role_permissions()
     _create_users()
-    _create_access()
     _create_api_keys()
-    _create_grants()
     _create_group_members()
     _create_identities()
     _create_links()
-    _create_memberships()
     _create_owned_records()
     _create_passwords()
     _create_sessions()
@@ -55,13 +55,10 @@ def downgrade() -> None:
         "sessions",
         "passwords",
         "owned_records",
-        "memberships",
         "links",
         "identities",
         "group_members",
-        "grants",
         "api_keys",
-        "access",
         "users",
         "role_permissions",
         "units",
@@ -71,11 +68,41 @@ def downgrade() -> None:
         "organizations",
         "issues",
         "runs",
+        "memberships",
         "groups",
+        "grants",
         "directories",
         "audit_events",
+        "access",
     ):
         op.drop_table(table)
+
+
+def _create_access() -> None:
+    op.create_table(
+        "access",
+        sa.Column("user_id", ID, autoincrement=False, nullable=False),
+        sa.Column("organization_id", ID, autoincrement=False, nullable=False),
+        sa.Column("unit_id", ID, autoincrement=False, nullable=True),
+        sa.Column("directory_id", ID, autoincrement=False, nullable=True),
+        sa.UniqueConstraint("user_id", "directory_id", name="uq_access_user_id_directory_id"),
+    )
+    op.create_index(
+        "uq_access_manual",
+        "access",
+        ["user_id", "organization_id", "unit_id"],
+        unique=True,
+        sqlite_where=sa.text("directory_id IS NULL AND unit_id IS NOT NULL"),
+        postgresql_where=sa.text("directory_id IS NULL AND unit_id IS NOT NULL"),
+    )
+    op.create_index(
+        "uq_access_manual_whole",
+        "access",
+        ["user_id", "organization_id"],
+        unique=True,
+        sqlite_where=sa.text("directory_id IS NULL AND unit_id IS NULL"),
+        postgresql_where=sa.text("directory_id IS NULL AND unit_id IS NULL"),
+    )
 
 
 def _create_audit_events() -> None:
@@ -113,6 +140,24 @@ def _create_directories() -> None:
     )
 
 
+def _create_grants() -> None:
+    op.create_table(
+        "grants",
+        sa.Column("user_id", ID, autoincrement=False, nullable=False),
+        sa.Column("role_id", ID, autoincrement=False, nullable=False),
+        sa.Column("directory_id", ID, autoincrement=False, nullable=True),
+        sa.UniqueConstraint("user_id", "role_id", "directory_id", name="uq_grants_user_id_role_id_directory_id"),
+    )
+    op.create_index(
+        "uq_grants_manual",
+        "grants",
+        ["user_id", "role_id"],
+        unique=True,
+        sqlite_where=sa.text("directory_id IS NULL"),
+        postgresql_where=sa.text("directory_id IS NULL"),
+    )
+
+
 def _create_groups() -> None:
     op.create_table(
         "groups",
@@ -124,6 +169,16 @@ def _create_groups() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_groups"),
         sa.UniqueConstraint("name_key", name="uq_groups_name_key"),
         sqlite_autoincrement=True,
+    )
+
+
+def _create_memberships() -> None:
+    op.create_table(
+        "memberships",
+        sa.Column("user_id", ID, autoincrement=False, nullable=False),
+        sa.Column("role_identifier_id", ID, autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("user_id", "role_identifier_id", name="pk_memberships"),
+        sqlite_with_rowid=False,
     )
 
 
@@ -342,34 +397,6 @@ def _create_users() -> None:
     )
 
 
-def _create_access() -> None:
-    op.create_table(
-        "access",
-        sa.Column("user_id", ID, autoincrement=False, nullable=False),
-        sa.Column("organization_id", ID, autoincrement=False, nullable=False),
-        sa.Column("unit_id", ID, autoincrement=False, nullable=True),
-        sa.Column("directory_id", ID, autoincrement=False, nullable=True),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_access_user_id", ondelete="CASCADE"),
-        sa.UniqueConstraint("user_id", "directory_id", name="uq_access_user_id_directory_id"),
-    )
-    op.create_index(
-        "uq_access_manual",
-        "access",
-        ["user_id", "organization_id", "unit_id"],
-        unique=True,
-        sqlite_where=sa.text("directory_id IS NULL AND unit_id IS NOT NULL"),
-        postgresql_where=sa.text("directory_id IS NULL AND unit_id IS NOT NULL"),
-    )
-    op.create_index(
-        "uq_access_manual_whole",
-        "access",
-        ["user_id", "organization_id"],
-        unique=True,
-        sqlite_where=sa.text("directory_id IS NULL AND unit_id IS NULL"),
-        postgresql_where=sa.text("directory_id IS NULL AND unit_id IS NULL"),
-    )
-
-
 def _create_api_keys() -> None:
     op.create_table(
         "api_keys",
@@ -386,25 +413,6 @@ def _create_api_keys() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_api_keys"),
         sa.UniqueConstraint("user_id", "organization_id", name="uq_api_keys_user_id_organization_id"),
         sqlite_autoincrement=True,
-    )
-
-
-def _create_grants() -> None:
-    op.create_table(
-        "grants",
-        sa.Column("user_id", ID, autoincrement=False, nullable=False),
-        sa.Column("role_id", ID, autoincrement=False, nullable=False),
-        sa.Column("directory_id", ID, autoincrement=False, nullable=True),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_grants_user_id", ondelete="CASCADE"),
-        sa.UniqueConstraint("user_id", "role_id", "directory_id", name="uq_grants_user_id_role_id_directory_id"),
-    )
-    op.create_index(
-        "uq_grants_manual",
-        "grants",
-        ["user_id", "role_id"],
-        unique=True,
-        sqlite_where=sa.text("directory_id IS NULL"),
-        postgresql_where=sa.text("directory_id IS NULL"),
     )
 
 
@@ -466,17 +474,6 @@ def _create_links() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_links_user_id", "links", ["user_id"])
-
-
-def _create_memberships() -> None:
-    op.create_table(
-        "memberships",
-        sa.Column("user_id", ID, autoincrement=False, nullable=False),
-        sa.Column("role_identifier_id", ID, autoincrement=False, nullable=False),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_memberships_user_id", ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("user_id", "role_identifier_id", name="pk_memberships"),
-        sqlite_with_rowid=False,
-    )
 
 
 def _create_owned_records() -> None:

@@ -1,0 +1,263 @@
+"""`python -m benchmarks`: the bars of the design on one real slapd, every ratio from this one run.
+
+Times are medians of alternating rounds; what is compared is always read from the same server in the same minutes, and only
+the ratios mean anything on another machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ldap
+from ldap.controls import SimplePagedResultsControl
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import create_engine, text
+
+from benchmarks.company import ATTRIBUTES, BASE, write_company
+from syncd.directory import LdapDirectory
+from syncd.model.reading import Search
+from syncd.settings.directory import DirectorySettings
+from syncd.settings.root import StoreSettings
+from syncd.store.engine import open_engine
+from syncd.store.migrate import upgrade
+from tests.servers.postgres import PostgresServer
+from tests.servers.slapd import Slapd
+
+PAGE = 1000
+
+
+def searches(people: int) -> list[Search]:
+    """What a full run reads: the units, the people, the groups."""
+    del people
+    return [
+        Search(
+            purpose="users",
+            base_dn=f"ou=people,{BASE}",
+            filter="(objectClass=inetOrgPerson)",
+            attributes=(*ATTRIBUTES, "entryUUID"),
+        ),
+        Search(
+            purpose="roles",
+            base_dn=f"ou=groups,{BASE}",
+            filter="(objectClass=groupOfNames)",
+            attributes=("cn", "member", "entryUUID"),
+        ),
+    ]
+
+
+def read_with_python_ldap(server: Slapd, search: Search) -> int:
+    """The usual page loop of python-ldap; entries read."""
+    connection = ldap.initialize(server.url)
+    connection.set_option(ldap.OPT_REFERRALS, 0)
+    connection.simple_bind_s(server.reader_dn, server.reader_password)
+    control = SimplePagedResultsControl(True, size=PAGE, cookie="")
+    count = 0
+    while True:
+        message = connection.search_ext(
+            search.base_dn, ldap.SCOPE_SUBTREE, search.filter, list(search.attributes), serverctrls=[control]
+        )
+        _, entries, _, controls = connection.result3(message)
+        count += len(entries)
+        (answer,) = [c for c in controls if c.controlType == SimplePagedResultsControl.controlType]
+        if not answer.cookie:
+            connection.unbind_s()
+            return count
+        control.cookie = answer.cookie
+
+
+def read_with_syncd(server: Slapd, search: Search) -> int:
+    """syncd's reader, verdict included; entries read."""
+    settings = DirectorySettings(
+        urls=[server.url], base_dn=BASE, bind_dn=server.reader_dn, bind_password=server.reader_password, page_size=PAGE
+    )
+    session = LdapDirectory("bench", settings).connect()
+    reading = session.read(search)
+    count = sum(len(batch) for batch in reading)
+    assert reading.verdict.complete, reading.verdict
+    session.close()
+    return count
+
+
+def seconds(work: Callable[[], object]) -> float:
+    gc.collect()
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+@dataclass(slots=True)
+class Bench:
+    """One server, the measured values, and the table they end in."""
+
+    server: Slapd
+    folder: Path
+    people: int
+    rounds: int
+    bare: float = 0.0
+    rows: list[tuple[str, str, str, bool]] = field(default_factory=list)
+
+    def row(self, what: str, value: float, bar: float, unit: str = "") -> None:
+        self.rows.append((what, f"{value:.2f}{unit}", f"at most {bar:g}{unit}", value <= bar))
+
+    def reading(self) -> None:
+        """Our reader against python-ldap, people only; then python-ldap's bare read of people and groups, the yardstick."""
+        users, roles = searches(self.people)
+        pairs = []
+        bare = []
+        for _ in range(self.rounds):
+            theirs = seconds(lambda: read_with_python_ldap(self.server, users))
+            ours = seconds(lambda: read_with_syncd(self.server, users))
+            groups = seconds(lambda: read_with_python_ldap(self.server, roles))
+            pairs.append(ours / theirs)
+            bare.append(theirs + groups)
+            print(f"  read: python-ldap {theirs:.2f} s, syncd {ours:.2f} s; groups by python-ldap {groups:.2f} s", flush=True)
+        self.bare = statistics.median(bare)
+        self.row("reading the people, verdict included : python-ldap", statistics.median(pairs), 1.0)
+
+    def syncs(self, name: str, url: str) -> None:
+        """First import and unchanged runs into one database, each against a bare read made right beside it."""
+        engine = open_engine(StoreSettings(url=url))
+        upgrade(engine)
+        engine.dispose()
+        config = self.folder / f"{name}.toml"
+        config.write_text(self.configuration(url), encoding="utf-8")
+        users, roles = searches(self.people)
+
+        def bare() -> float:
+            return seconds(lambda: [read_with_python_ldap(self.server, search) for search in (users, roles)])
+
+        before = bare()
+        first = one_sync(config)
+        yardstick = (before + bare()) / 2
+        print(f"  {name}: first import {first['seconds']:.2f} s, bare read {yardstick:.2f} s, {phases(first)}", flush=True)
+        assert first["counts"]["users_created"] == self.people, first
+        self.row(f"first import into {name} : bare read", first["seconds"] / yardstick, 4.0)
+        self.row(f"first import into {name}: peak memory", first["peak_mib"], 400, " MiB")
+        unchanged = []
+        mark = checksum(url)
+        for _ in range(self.rounds):
+            yardstick = bare()
+            again = one_sync(config)
+            unchanged.append(again["seconds"] / yardstick)
+            print(f"  {name}: unchanged {again['seconds']:.2f} s, bare read {yardstick:.2f} s, {phases(again)}", flush=True)
+        self.row(f"unchanged full run with {name} : bare read", statistics.median(unchanged), 1.5)
+        self.row(f"unchanged full run with {name}: peak memory", again["peak_mib"], 400, " MiB")
+        self.row(
+            f"unchanged full run with {name}: tables changed",
+            float(sum(a != b for a, b in zip(mark, checksum(url), strict=True))),
+            0,
+        )
+
+    def configuration(self, url: str) -> str:
+        return f"""
+[store]
+url = "{url}"
+[directories.bench]
+urls = ["{self.server.url}"]
+base_dn = "{BASE}"
+bind_dn = "{self.server.reader_dn}"
+bind_password = "{self.server.reader_password}"
+page_size = {PAGE}
+organization = "Bench"
+[directories.bench.users]
+base_dn = "ou=people,{BASE}"
+[directories.bench.users.attributes]
+username = "uid"
+email = "mail"
+first_name = "givenName"
+last_name = "sn"
+display_name = "cn"
+phone = "telephoneNumber"
+title = "title"
+[directories.bench.roles]
+base_dn = "ou=groups,{BASE}"
+filter = "(objectClass=groupOfNames)"
+[directories.bench.roles.map]
+"/team-.*/" = ["employee"]
+"""
+
+
+def phases(result: dict[str, Any]) -> str:
+    return " ".join(f"{name.replace(' ', '-')}={spent:.2f}" for name, spent in result["phases"].items() if name)
+
+
+def one_sync(config: Path) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.one_sync", str(config)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    assert result["outcome"] == "succeeded", result
+    return result
+
+
+def checksum(url: str) -> list[tuple[object, ...]]:
+    """Something of each table that any write would change."""
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.connect() as connection:
+        return [
+            tuple(connection.execute(text(query)).one())
+            for query in (
+                "SELECT count(*), max(updated_at), sum(version) FROM users",
+                "SELECT count(*), max(missing_since) FROM identities",
+                "SELECT count(*) FROM memberships",
+                "SELECT count(*) FROM grants",
+                "SELECT count(*), max(id) FROM audit_events",
+                "SELECT count(*), max(id) FROM issues",
+            )
+        ]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--people", type=int, default=100_000)
+    parser.add_argument("--groups", type=int, default=500)
+    parser.add_argument("--members", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=["reading", "sqlite", "postgresql"])
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="syncd-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        (folder / "slapd").mkdir()
+        server = Slapd(folder / "slapd", base_dn=BASE, max_size=8 << 30, stats=False)
+        print(f"making a company of {options.people} people and {options.groups} groups of {options.members}", flush=True)
+        write_company(folder / "company.ldif", people=options.people, groups=options.groups, members=options.members)
+        server.load(folder / "company.ldif")
+        with server:
+            bench = Bench(server, folder, options.people, options.rounds)
+            if options.only in (None, "reading"):
+                bench.reading()
+            if options.only in (None, "sqlite"):
+                bench.syncs("SQLite", f"sqlite:///{folder / 'bench.db'}")
+            if options.only in (None, "postgresql"):
+                postgres = PostgresServer()
+                bench.syncs("PostgreSQL", postgres.create("bench"))
+                postgres.stop()
+    return report(bench)
+
+
+def report(bench: Bench) -> int:
+    table = Table(title=f"{bench.people} people, one run on this machine")
+    for column in ("what", "measured", "bar", ""):
+        table.add_column(column)
+    for what, value, bar, met in bench.rows:
+        table.add_row(what, value, bar, "met" if met else "NOT MET")
+    Console(width=110).print(table)
+    return 0 if all(row[3] for row in bench.rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

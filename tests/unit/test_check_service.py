@@ -1,0 +1,166 @@
+"""What a check says about a directory, over a directory that is played."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from syncd.errors import ConnectionRefusedByServerError
+from syncd.model.checks import CheckLine, CheckStatus
+from syncd.model.entry import Entry
+from syncd.model.reading import Search, ServerInfo, Verdict
+from syncd.services.check import Checked, CheckService
+from syncd.settings.directory import DirectorySettings
+
+PEOPLE = "ou=people,dc=x"
+PASSED = CheckLine(name="connect", status=CheckStatus.PASS, text="connected")
+
+
+def person(name: str, *, mail: bool = True, groups: Sequence[str] = ()) -> Entry:
+    attributes = {"entryuuid": [name.encode()], "uid": [name.encode()], "sn": [b"Doe"], "givenname": [name.title().encode()]}
+    if mail:
+        attributes["mail"] = [f"{name}@example.com".encode()]
+    if groups:
+        attributes["memberof"] = [group.encode() for group in groups]
+    return Entry(f"uid={name},ou=Lab,{PEOPLE}", attributes)
+
+
+def group(name: str, *members: str) -> Entry:
+    return Entry(
+        f"cn={name},ou=groups,dc=x",
+        {"entryuuid": [name.encode()], "cn": [name.encode()], "member": [member.encode() for member in members]},
+    )
+
+
+LAB = Entry(f"ou=Lab,{PEOPLE}", {"entryuuid": [b"lab"], "ou": [b"Lab"]})
+
+
+@dataclass
+class FakeReading:
+    entries: Sequence[Entry]
+    verdict: Verdict
+
+    def __iter__(self) -> Iterator[Sequence[Entry]]:
+        yield self.entries
+
+
+@dataclass
+class FakeDirectory:
+    """Implements the ports Directory and DirectorySession."""
+
+    entries: dict[str, list[Entry]]
+    incomplete: str = ""
+    refuses: bool = False
+    server: ServerInfo = field(
+        default_factory=lambda: ServerInfo(url="ldap://a", vendor="openldap", entry_id_attribute="entryUUID")
+    )
+    name: str = "corp"
+    closed: int = 0
+
+    def connect(self, *, skip: Collection[str] = ()) -> FakeDirectory:
+        if self.refuses:
+            raise ConnectionRefusedByServerError("ldap://a refused")
+        return self
+
+    def read(self, search: Search) -> FakeReading:
+        entries = self.entries.get(search.purpose, [])
+        verdict = Verdict(complete=True, entries=len(entries), pages=1)
+        if search.purpose == self.incomplete:
+            verdict = Verdict(
+                complete=False, entries=0, pages=1, code="size_limit_exceeded", reason="Cut short.", advice="Raise it."
+            )
+        return FakeReading(entries, verdict)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def settings(**more: object) -> DirectorySettings:
+    base = {"urls": ["ldap://a", "ldap://b"], "base_dn": "dc=x", "organization": "Example Corp", "users": {"base_dn": PEOPLE}}
+    return DirectorySettings.model_validate(base | more)
+
+
+def checked(directory: FakeDirectory, lines: dict[str, list[CheckLine]] | None = None, **more: object) -> list[Checked]:
+    def probe(name: str, settings: DirectorySettings, url: str, *, searches: Sequence[Search]) -> Iterator[CheckLine]:
+        assert {search.purpose for search in searches} <= {"users", "roles", "units"}
+        yield from (lines or {}).get(url, [PASSED])
+
+    service = CheckService(settings={"corp": settings(**more)}, custom_fields={}, directories={"corp": directory}, probe=probe)
+    return list(service.check("corp"))
+
+
+def samples(found: list[Checked]) -> list[tuple[str, str]]:
+    return [(each.line.status.value, each.line.text) for each in found if each.line.name == "sample"]
+
+
+def failed(name: str) -> CheckLine:
+    return CheckLine(name=name, status=CheckStatus.FAIL, text="no")
+
+
+def test_three_people_are_shown_with_unit_and_nested_roles() -> None:
+    directory = FakeDirectory(
+        {
+            "units": [LAB],
+            "users": [person(name) for name in ("anna", "berta", "clara", "dora")],
+            "roles": [group("inner", f"UID=Anna, ou=lab,{PEOPLE}"), group("outer", "cn=inner,ou=groups,dc=x")],
+        }
+    )
+    found = checked(directory, roles={"map": {"outer": ["auditor"]}, "default": ["employee"]})
+    assert [each.server for each in found] == ["ldap://a", "ldap://b", "", "", ""]
+    texts = [text for _, text in samples(found)]
+    assert len(texts) == 3
+    assert texts[0] == (
+        f"uid=anna,ou=Lab,{PEOPLE}: username=anna, first_name=Anna, last_name=Doe, email=anna@example.com, "
+        "organization=Example Corp, unit=Lab; role identifiers: inner, outer; roles: auditor, employee"
+    )
+    assert texts[1].endswith("; role identifiers: none; roles: employee")
+    assert directory.closed == 1
+
+
+def test_roles_by_memberof() -> None:
+    directory = FakeDirectory({"users": [person("anna", groups=["cn=staff,ou=groups,dc=x"])]})
+    ((status, text),) = samples(checked(directory, roles={"member_attribute": "memberOf"}))
+    assert status == "pass"
+    assert "role identifiers: staff" in text
+
+
+def test_people_that_cannot_be_used_are_told_and_passed_over() -> None:
+    directory = FakeDirectory({"users": [person("anna", mail=False), person("berta")]})
+    lines = samples(checked(directory))
+    assert [status for status, _ in lines] == ["pass", "warn"]
+    assert lines[1][1].startswith(f"uid=anna,ou=Lab,{PEOPLE} could not be used: email is required")
+
+
+def test_finding_nobody_or_nobody_usable_fails() -> None:
+    assert samples(checked(FakeDirectory({}))) == [("fail", "the search for people finds nobody")]
+    lines = samples(checked(FakeDirectory({"users": [person("anna", mail=False)]})))
+    assert ("fail", "none of the first 1 entries could be used") in lines
+
+
+def test_a_read_that_is_cut_short_fails() -> None:
+    for purpose in ("users", "roles", "units"):
+        directory = FakeDirectory({"users": [person("anna")]} if purpose != "users" else {}, incomplete=purpose)
+        ((status, text),) = [line for line in samples(checked(directory)) if line[0] == "fail"]
+        assert status == "fail"
+        assert text.startswith("Cut short.")
+        assert directory.closed == 1
+
+
+def test_a_server_that_fails_between_the_probe_and_the_sample_is_told() -> None:
+    assert samples(checked(FakeDirectory({}, refuses=True))) == [("fail", "ldap://a refused")]
+
+
+def test_no_sample_when_no_server_is_usable_but_one_is_enough() -> None:
+    directory = FakeDirectory({"users": [person("anna")]})
+    down = {"ldap://a": [failed("connect")], "ldap://b": [failed("connect")]}
+    assert samples(checked(directory, down)) == []
+    assert len(samples(checked(directory, {"ldap://a": [failed("connect")]}))) == 1
+
+
+def test_credentials_that_are_refused_are_tried_on_one_server_only() -> None:
+    found = checked(FakeDirectory({"users": [person("anna")]}), {"ldap://a": [PASSED, failed("bind")]})
+    assert [(each.server, each.line.status.value, each.line.name) for each in found] == [
+        ("ldap://a", "pass", "connect"),
+        ("ldap://a", "fail", "bind"),
+        ("ldap://b", "warn", "bind"),
+    ]
