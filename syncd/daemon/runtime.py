@@ -26,7 +26,6 @@ from syncd.daemon.generation import Generation
 from syncd.daemon.host import DaemonHost
 from syncd.daemon.localzone import local_zone
 from syncd.daemon.parts import OpenRuntime, Runtime
-from syncd.daemon.quiet import share_interpreter
 from syncd.daemon.signals import Signals
 from syncd.daemon.systemd import Notifier
 from syncd.daemon.tasks import TaskSet
@@ -40,6 +39,10 @@ from syncd.threads import in_thread, still_busy
 
 log = structlog.get_logger("syncd.daemon")
 
+# A run that computes gives up the interpreter this often (seconds), and an answer of HTTP needs it several times. Beside a
+# first import of 100,000 people the median of /healthz was 4 ms with this and 9 ms with Python's own 5 ms.
+SWITCH_INTERVAL = 0.001
+
 # seconds of a stop: for runs to reach a safe edge by themselves, for those whose server had to be cut off, for the rest
 GRACE, GRACE_AFTER_INTERRUPT, GRACE_CLOSE = 1.0, 4.0, 1.0
 
@@ -50,7 +53,7 @@ def serve(*, load: Callable[[], RootSettings], open_runtime: OpenRuntime) -> int
     `load` reads the configuration, now and at each HUP; it raises ConfigurationError. 0 after TERM or INT, 1 when a
     background loop died, else the code of the error that prevented the start.
     """
-    share_interpreter()
+    sys.setswitchinterval(SWITCH_INTERVAL)
     code = asyncio.run(_run(load, open_runtime))
     if still_busy():
         # a thread that hangs in a library must not be met by the interpreter's own clean-up

@@ -14,7 +14,6 @@ import structlog
 
 from syncd.daemon.board import DirectoryState
 from syncd.daemon.parts import Syncing
-from syncd.daemon.quiet import collector
 from syncd.errors import LeaseHeldError, StoppedError, SyncdError
 from syncd.model.run import Run
 from syncd.services.sync import Progress
@@ -102,8 +101,7 @@ class Worker:
 
     async def _do(self) -> Run | None:
         try:
-            with collector.while_working():
-                run = await in_thread(self._work, name=f"run {self.directory}")
+            run = await in_thread(self._work, name=f"run {self.directory}")
         except StoppedError:
             return None
         except LeaseHeldError:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, Table, func, insert, select, update
 
 from syncd.errors import StoppedError, StoreError
 from syncd.store import schema as t
+from syncd.store.among import among
 from syncd.store.audit import Auditor
 from syncd.store.bulk import time_text
 from syncd.store.engine import write
@@ -25,8 +26,6 @@ T = TypeVar("T")
 
 # changes per transaction: some 50 ms, so that other writers wait no longer than that
 BATCH = 2000
-# values per IN list
-CHUNK = 500
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,10 +113,10 @@ def require(connection: Connection, table: Table, ids: Collection[int]) -> None:
 
     Raises StoreError when one is gone.
     """
-    found = 0
-    for chunk in batches(sorted(ids), CHUNK):
-        rows = select(table.c.id).where(table.c.id.in_(chunk)).with_for_update(read=True, key_share=True).subquery()
-        found += connection.scalar(select(func.count()).select_from(rows)) or 0
+    if not ids:
+        return
+    rows = select(table.c.id).where(among(connection, table.c.id, ids)).with_for_update(read=True, key_share=True)
+    found = connection.scalar(select(func.count()).select_from(rows.subquery())) or 0
     if found < len(ids):
         raise StoreError(
             f"someone deleted {len(ids) - found} of the {table.name.replace('_', ' ')} while the run was using them",

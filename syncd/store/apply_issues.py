@@ -8,7 +8,8 @@ from sqlalchemy import Connection, update
 
 from syncd.model.records import Issue
 from syncd.store import schema as t
-from syncd.store.apply_context import CHUNK, Applying, batches
+from syncd.store.among import among
+from syncd.store.apply_context import Applying
 from syncd.store.bulk import bulk_insert
 
 COLUMNS = ("directory_id", "key", "subject", "dn", "code", "message", "opened_run_id", "opened_at")
@@ -17,10 +18,9 @@ COLUMNS = ("directory_id", "key", "subject", "dn", "code", "message", "opened_ru
 def close_issues(connection: Connection, applying: Applying, keys: Sequence[str]) -> None:
     """End the open issues with these keys. One whose words changed is closed and opened anew: that is its history."""
     over = {"closed_run_id": applying.run_id, "closed_at": applying.at}
-    for chunk in batches(keys, CHUNK):
-        issues = t.issues.c
-        here = (issues.directory_id == applying.directory_id, issues.key.in_(chunk), issues.closed_at.is_(None))
-        connection.execute(update(t.issues).where(*here).values(over))
+    issues = t.issues.c
+    mine = (issues.directory_id == applying.directory_id, among(connection, issues.key, keys))
+    connection.execute(update(t.issues).where(*mine, issues.closed_at.is_(None)).values(over))
 
 
 def open_issues(connection: Connection, applying: Applying, issues: Sequence[Issue]) -> None:

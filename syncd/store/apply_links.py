@@ -15,7 +15,8 @@ from sqlalchemy import Connection, Table, select
 from syncd.errors import StoreError
 from syncd.model.plan import Link
 from syncd.store import schema as t
-from syncd.store.apply_context import CHUNK, Applying, batches, number_of, require
+from syncd.store.among import among
+from syncd.store.apply_context import Applying, number_of, require
 from syncd.store.audit import fields_text, write_changed
 from syncd.store.bulk import Row, bulk_delete, bulk_insert
 
@@ -128,10 +129,8 @@ def _numbered(
 
 def _user_ids(connection: Connection, applying: Applying, people: Sequence[str]) -> dict[str, int]:
     table = t.identities
-    found: dict[str, int] = {}
-    for chunk in batches(people, CHUNK):
-        here = (table.c.directory_id == applying.directory_id, table.c.entry_id.in_(chunk))
-        found.update(connection.execute(select(table.c.entry_id, table.c.user_id).where(*here)).all())
+    here = (table.c.directory_id == applying.directory_id, among(connection, table.c.entry_id, people))
+    found = dict(connection.execute(select(table.c.entry_id, table.c.user_id).where(*here)).all())
     if missing := [entry_id for entry_id in people if entry_id not in found]:
         raise StoreError(f"the plan gives roles to {len(missing)} people who are not in the store, {missing[0]!r} for one")
     return found
@@ -139,16 +138,15 @@ def _user_ids(connection: Connection, applying: Applying, people: Sequence[str])
 
 def _held(connection: Connection, applying: Applying, kind: Kind, user_ids: Sequence[int]) -> Links:
     """What these people have of this kind from this directory."""
-    held: Links = {}
+    if not user_ids:
+        return {}
     target = kind.table.c[kind.column]
     owner = kind.table if kind.sourced else kind.targets
     query = select(kind.table.c.user_id, target, kind.targets.c[kind.label_column]).join(
         kind.targets, kind.targets.c.id == target
     )
-    for chunk in batches(user_ids, CHUNK):
-        own = (kind.table.c.user_id.in_(chunk), owner.c.directory_id == applying.directory_id)
-        held.update(((user_id, number), label) for user_id, number, label in connection.execute(query.where(*own)))
-    return held
+    own = (among(connection, kind.table.c.user_id, user_ids), owner.c.directory_id == applying.directory_id)
+    return {(user_id, number): label for user_id, number, label in connection.execute(query.where(*own))}
 
 
 def _events(applying: Applying, kind: Kind, gains: Links, losses: Links) -> list[Row]:

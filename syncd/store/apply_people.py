@@ -8,7 +8,8 @@ from sqlalchemy import Connection, select
 
 from syncd.model.plan import Action, PersonChange, Plan
 from syncd.store import schema as t
-from syncd.store.apply_context import BATCH, CHUNK, Applying, ahead, batches
+from syncd.store.among import among
+from syncd.store.apply_context import BATCH, Applying, ahead, batches
 from syncd.store.apply_create import Relations, new_people
 from syncd.store.apply_names import NAMES, Name, split
 from syncd.store.apply_update import let_go_of_names, write_changes
@@ -81,9 +82,5 @@ def _released_names(applying: Applying, plan: Plan) -> list[Name]:
         return [(field, key) for field, ids in _released_users(plan).items() for key in _keys(connection, field, ids) if key]
 
 
-def _keys(connection: Connection, field: str, user_ids: Sequence[int]) -> list[str | None]:
-    column = t.users.c[f"{field}_key"]
-    found: list[str | None] = []
-    for chunk in batches(user_ids, CHUNK):
-        found.extend(connection.scalars(select(column).where(t.users.c.id.in_(chunk))))
-    return found
+def _keys(connection: Connection, field: str, user_ids: Sequence[int]) -> Sequence[str | None]:
+    return connection.scalars(select(t.users.c[f"{field}_key"]).where(among(connection, t.users.c.id, user_ids))).all()

@@ -14,7 +14,8 @@ from syncd.model.plan import Action, StructureChange
 from syncd.model.records import RoleIdentifierRecord
 from syncd.model.text import fold
 from syncd.store import schema as t
-from syncd.store.apply_context import CHUNK, Applying, batches, number_of
+from syncd.store.among import among
+from syncd.store.apply_context import Applying, number_of
 from syncd.store.audit import write_changed, write_created
 from syncd.store.bulk import bulk_insert, bulk_update, reserve_ids
 
@@ -76,9 +77,9 @@ def write_role_identifiers(connection: Connection, applying: Applying, changes: 
 def remove_role_identifiers(connection: Connection, applying: Applying, changes: Sequence[Change]) -> None:
     """Take away one batch of what the directory no longer has, and from whoever still has it: people who are missing."""
     removed = [change for change in changes if change.key in applying.role_identifiers]
-    for chunk in batches([_number(applying, change.key) for change in removed], CHUNK):
-        connection.execute(delete(t.memberships).where(t.memberships.c.role_identifier_id.in_(chunk)))
-        connection.execute(delete(t.role_identifiers).where(t.role_identifiers.c.id.in_(chunk)))
+    numbers = [_number(applying, change.key) for change in removed]
+    for column in (t.memberships.c.role_identifier_id, t.role_identifiers.c.id):
+        connection.execute(delete(column.table).where(among(connection, column, numbers)))
     events = [applying.auditor.structure(c, "role_identifier", _number(applying, c.key)) for c in removed]
     write_changed(connection, events)
 

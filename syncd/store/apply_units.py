@@ -13,7 +13,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 from syncd.model.plan import Action, StructureChange
 from syncd.model.records import UnitRecord
 from syncd.store import schema as t
-from syncd.store.apply_context import CHUNK, Applying, batches, number_of
+from syncd.store.among import among
+from syncd.store.apply_context import Applying, number_of
 from syncd.store.audit import write_changed
 
 Change = StructureChange[UnitRecord]
@@ -38,17 +39,14 @@ def remove_units(connection: Connection, applying: Applying, changes: Sequence[C
     removed = [change for change in changes if change.key in leaving]
     write_changed(connection, [applying.auditor.structure(c, "unit", leaving[c.key]) for c in removed])
     numbers = set(leaving.values())
-    for chunk in batches(sorted(numbers), CHUNK):
-        own = (t.access.c.unit_id.in_(chunk), t.access.c.directory_id == applying.directory_id)
-        connection.execute(update(t.access).where(*own).values(unit_id=None))
+    own = (among(connection, t.access.c.unit_id, numbers), t.access.c.directory_id == applying.directory_id)
+    connection.execute(update(t.access).where(*own).values(unit_id=None))
     kept = _in_use(connection, numbers)
-    for chunk in batches(sorted(kept), CHUNK):
-        connection.execute(update(t.units).where(t.units.c.id.in_(chunk)).values(directory_id=None, external_key=None))
-    gone = sorted(numbers - kept)
-    for chunk in batches(gone, CHUNK):
-        connection.execute(update(t.units).where(t.units.c.id.in_(chunk)).values(parent_id=None))
-    for chunk in batches(gone, CHUNK):
-        connection.execute(delete(t.units).where(t.units.c.id.in_(chunk)))
+    adopted = update(t.units).values(directory_id=None, external_key=None)
+    connection.execute(adopted.where(among(connection, t.units.c.id, kept)))
+    gone = among(connection, t.units.c.id, numbers - kept)
+    connection.execute(update(t.units).where(gone).values(parent_id=None))
+    connection.execute(delete(t.units).where(gone))
 
 
 def _known(connection: Connection, applying: Applying) -> dict[str, int]:
@@ -97,9 +95,8 @@ def _update(connection: Connection, applying: Applying, change: Change) -> None:
 def _in_use(connection: Connection, numbers: set[int]) -> set[int]:
     """Those that someone was put into by hand, that own a user, or that lie above such a unit or above one that stays."""
     used: set[int | None] = set()
-    for chunk in batches(sorted(numbers), CHUNK):
-        used.update(connection.scalars(select(t.access.c.unit_id).where(t.access.c.unit_id.in_(chunk))))
-        used.update(connection.scalars(select(t.users.c.owner_unit_id).where(t.users.c.owner_unit_id.in_(chunk))))
+    for column in (t.access.c.unit_id, t.users.c.owner_unit_id):
+        used.update(connection.scalars(select(column).where(among(connection, column, numbers))))
     parents = dict(connection.execute(select(t.units.c.id, t.units.c.parent_id)).all())
     used.update(parent for number, parent in parents.items() if number not in numbers)
     kept: set[int] = set()

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, insert, literal, select, update
 from syncd.model.plan import Action, PersonChange
 from syncd.model.records import FieldValue
 from syncd.store import schema as t
-from syncd.store.apply_context import CHUNK, Applying, batches
+from syncd.store.among import among
+from syncd.store.apply_context import Applying
 from syncd.store.apply_names import NAMES, Name, claimed_by, final_name, given_up_by, key_of
 from syncd.store.apply_values import (
     ACCESS_COLUMNS,
@@ -48,8 +49,8 @@ def let_go_of_names(connection: Connection, changes: Sequence[PersonChange], rel
     """First of the two steps: nobody holds the names that the changes give up, nor those that the absent release."""
     for field in NAMES:
         leaving = [user_id_of(change) for change in changes if any(name[0] == field for name in given_up_by(change))]
-        for chunk in batches(sorted({*leaving, *released.get(field, ())}), CHUNK):
-            connection.execute(update(t.users).where(t.users.c.id.in_(chunk)).values({f"{field}_key": None}))
+        users = among(connection, t.users.c.id, {*leaving, *released.get(field, ())})
+        connection.execute(update(t.users).where(users).values({f"{field}_key": None}))
 
 
 def user_id_of(change: PersonChange) -> int:
@@ -97,10 +98,9 @@ def _remember_dns(connection: Connection, applying: Applying, user_ids: Sequence
     identities, history = t.identities.c, t.dn_history.c
     columns = [history.user_id, history.directory_id, history.dn, history.valid_from, history.valid_to]
     at = literal(applying.at, type_=history.valid_to.type)
-    for chunk in batches(user_ids, CHUNK):
-        old = select(identities.user_id, identities.directory_id, identities.dn, identities.dn_since, at)
-        here = (identities.directory_id == applying.directory_id, identities.user_id.in_(chunk))
-        connection.execute(insert(t.dn_history).from_select(columns, old.where(*here).order_by(identities.user_id)))
+    old = select(identities.user_id, identities.directory_id, identities.dn, identities.dn_since, at)
+    here = (identities.directory_id == applying.directory_id, among(connection, identities.user_id, user_ids))
+    connection.execute(insert(t.dn_history).from_select(columns, old.where(*here).order_by(identities.user_id)))
 
 
 # ---------------------------------------------------------------- users
@@ -141,9 +141,8 @@ def _held_by_others(connection: Connection, changes: Sequence[PersonChange]) -> 
     held: dict[Name, int] = {}
     for field, keys in wanted.items():
         column = t.users.c[f"{field}_key"]
-        for chunk in batches(sorted(keys), CHUNK):
-            for key, user_id in connection.execute(select(column, t.users.c.id).where(column.in_(chunk))):
-                held[field, key] = user_id
+        found = connection.execute(select(column, t.users.c.id).where(among(connection, column, keys)))
+        held.update(((field, key), user_id) for key, user_id in found)
     return held
 
 

@@ -8,9 +8,10 @@ from sqlalchemy import Connection, func, select
 
 from syncd.model.records import NameHolder
 from syncd.store import schema as t
-from syncd.store.apply_context import CHUNK, batches
+from syncd.store.among import among
 from syncd.store.apply_names import NAMES
 
+FEW = 500
 # one pass over all names costs less than looking up more than one in so many of them
 SHARE = 4
 
@@ -19,13 +20,10 @@ def holders(connection: Connection, directory: str, field: str, keys: Collection
     """SyncStore.name_holders."""
     if field not in NAMES:
         raise ValueError(f"people have no name {field!r}")
-    if len(keys) > CHUNK and len(keys) * SHARE > (connection.scalar(select(func.count()).select_from(t.users)) or 0):
+    if len(keys) > FEW and len(keys) * SHARE > (connection.scalar(select(func.count()).select_from(t.users)) or 0):
         found = _holders(connection, directory, field, None)
         return {key: found[key] for key in keys if key in found}
-    held: dict[str, NameHolder] = {}
-    for chunk in batches(sorted(keys), CHUNK):
-        held.update(_holders(connection, directory, field, chunk))
-    return held
+    return _holders(connection, directory, field, keys)
 
 
 def _holders(connection: Connection, directory: str, field: str, keys: Collection[str] | None) -> dict[str, NameHolder]:
@@ -36,7 +34,7 @@ def _holders(connection: Connection, directory: str, field: str, keys: Collectio
         .select_from(t.users)
         .outerjoin(t.identities, identities.user_id == t.users.c.id)
         .outerjoin(t.directories, t.directories.c.id == identities.directory_id)
-        .where(column.in_(keys) if keys is not None else column.is_not(None))
+        .where(among(connection, column, keys) if keys is not None else column.is_not(None))
         .order_by(identities.directory_id)
     )
     found: dict[str, NameHolder] = {}

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, and_, select
 
 from syncd.model.records import CUSTOM_PREFIX, DirectoryPresence, FieldValue, StoredPerson
 from syncd.store import schema as t
+from syncd.store.among import among
 from syncd.store.apply_context import batches
 from syncd.store.apply_values import PLACE, PLAIN
 from syncd.store.types import from_json
@@ -25,13 +26,13 @@ def load_people(connection: Connection, directory: str, entry_ids: Collection[st
     number = connection.scalar(select(t.directories.c.id).where(t.directories.c.name == directory))
     found: dict[str, StoredPerson] = {}
     for chunk in batches(sorted(entry_ids), PEOPLE):
-        rows = connection.execute(_identities(number or 0, chunk)).all()
+        rows = connection.execute(_identities(connection, number or 0, chunk)).all()
         fields = _other_fields(connection, [row.user_id for row in rows])
         found.update((row.entry_id, _person(row, fields[row.user_id])) for row in rows)
     return found
 
 
-def _identities(number: int, entry_ids: Sequence[str]) -> Any:
+def _identities(connection: Connection, number: int, entry_ids: Sequence[str]) -> Any:
     i, access, units, sources = t.identities.c, t.access.c, t.units.c, t.organization_sources.c
     here = and_(access.user_id == i.user_id, access.directory_id == i.directory_id)
     named = and_(sources.organization_id == access.organization_id, sources.directory_id == i.directory_id)
@@ -45,7 +46,7 @@ def _identities(number: int, entry_ids: Sequence[str]) -> Any:
         .outerjoin(t.access, here)
         .outerjoin(t.organization_sources, named)
         .outerjoin(t.units, units.id == access.unit_id)
-        .where(i.directory_id == number, i.entry_id.in_(entry_ids))
+        .where(i.directory_id == number, among(connection, i.entry_id, entry_ids))
     )  # fmt: skip
 
 
@@ -67,7 +68,7 @@ def _other_fields(connection: Connection, user_ids: Sequence[int]) -> dict[int, 
 
 def _lists(connection: Connection, user_ids: Sequence[int]) -> Iterator[Values]:
     for name, table, column in (("emails", t.user_emails, "email"), ("tags", t.user_tags, "tag")):
-        query = select(table.c.user_id, table.c[column]).where(table.c.user_id.in_(user_ids))
+        query = select(table.c.user_id, table.c[column]).where(among(connection, table.c.user_id, user_ids))
         texts: defaultdict[int, list[str]] = defaultdict(list)
         for user_id, text in connection.execute(query.order_by(table.c.user_id, table.c.position)):
             texts[user_id].append(text)
@@ -77,8 +78,10 @@ def _lists(connection: Connection, user_ids: Sequence[int]) -> Iterator[Values]:
 def _single_values(connection: Connection, user_ids: Sequence[int]) -> Iterator[Values]:
     custom, avatars = t.user_custom_fields.c, t.user_avatars.c
     for user_id, name, text in connection.execute(
-        select(custom.user_id, custom.name, custom.value).where(custom.user_id.in_(user_ids))
+        select(custom.user_id, custom.name, custom.value).where(among(connection, custom.user_id, user_ids))
     ):
         yield user_id, CUSTOM_PREFIX + name, from_json(text)
-    for user_id, data in connection.execute(select(avatars.user_id, avatars.data).where(avatars.user_id.in_(user_ids))):
+    for user_id, data in connection.execute(
+        select(avatars.user_id, avatars.data).where(among(connection, avatars.user_id, user_ids))
+    ):
         yield user_id, "avatar", bytes(data)

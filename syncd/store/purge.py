@@ -9,10 +9,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, delete, exists, select
 
 from syncd.store import schema as t
-from syncd.store.apply_context import CHUNK, batches
+from syncd.store.among import among
 from syncd.store.audit import Auditor, fields_text, write_changed
 from syncd.store.bulk import time_text
 from syncd.store.engine import read, write
+
+# people per transaction: everything of theirs goes with each
+BATCH = 500
 
 
 def purge_people(engine: Engine, directory: str, *, missing_before: datetime, run_id: int | None, at: datetime) -> int:
@@ -32,10 +35,8 @@ def purge_people(engine: Engine, directory: str, *, missing_before: datetime, ru
 
 def delete_users(connection: Connection, user_ids: Sequence[int]) -> None:
     """Delete people with everything that is theirs; the one way to do it, since not all of it goes by a foreign key."""
-    for chunk in batches(user_ids, CHUNK):
-        for table in (t.access, t.grants, t.memberships):
-            connection.execute(delete(table).where(table.c.user_id.in_(chunk)))
-        connection.execute(delete(t.users).where(t.users.c.id.in_(chunk)))
+    for column in (t.access.c.user_id, t.grants.c.user_id, t.memberships.c.user_id, t.users.c.id):
+        connection.execute(delete(column.table).where(among(connection, column, user_ids)))
 
 
 def _someone(engine: Engine, directory: str, missing_before: datetime) -> bool:
@@ -44,7 +45,7 @@ def _someone(engine: Engine, directory: str, missing_before: datetime) -> bool:
 
 
 def _gone(connection: Connection, directory: str, missing_before: datetime) -> Sequence[Row[Any]]:
-    return connection.execute(_query(directory, missing_before).order_by(t.users.c.id).limit(CHUNK)).all()
+    return connection.execute(_query(directory, missing_before).order_by(t.users.c.id).limit(BATCH)).all()
 
 
 def _query(directory: str, missing_before: datetime) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import socket
 import threading
@@ -16,7 +15,6 @@ from structlog.testing import capture_logs
 
 from syncd.daemon import housekeeping, pulse
 from syncd.daemon.board import LOOP_SILENCE, Board, DirectoryState
-from syncd.daemon.quiet import QuietCollector
 from syncd.daemon.systemd import Notifier
 from syncd.daemon.tasks import TaskSet
 from syncd.daemon.timetable import Timetable
@@ -268,20 +266,3 @@ async def test_the_tidying_loop_tidies(monkeypatch: pytest.MonkeyPatch) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert task.cancelled()
-
-
-# ---------------------------------------------------------------- quiet
-def test_the_long_walk_is_put_off_while_any_run_is_at_work() -> None:
-    usual, quiet = gc.get_threshold(), QuietCollector()
-    with quiet.while_working():
-        with quiet.while_working():
-            assert gc.get_threshold()[2] > 10**6
-        assert gc.get_threshold()[2] > 10**6
-    assert gc.get_threshold() == usual
-
-
-def test_it_comes_back_after_a_run_that_ended_in_an_error() -> None:
-    usual, quiet = gc.get_threshold(), QuietCollector()
-    with pytest.raises(ZeroDivisionError), quiet.while_working():
-        raise ZeroDivisionError
-    assert gc.get_threshold() == usual
