@@ -160,7 +160,7 @@ def _entries(session: DirectorySession, search: Search) -> Iterator[Entry]:
     reading = session.read(search)
     for batch in reading:
         yield from batch
-    require_complete(reading.verdict, search)
+    require_complete(reading.verdict, search, server=session.server.url)
 
 
 def _mapped(

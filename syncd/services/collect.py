@@ -137,20 +137,22 @@ class Collector:
             yield batch
         if found is not None:
             found.entries_read += count
-        require_complete(reading.verdict, search)
+        require_complete(reading.verdict, search, server=session.server.url)
 
 
 def _try_next_server(error: BaseException) -> bool:
     return isinstance(error, IncompleteReadError) and class_of(error.cause_code).retryable
 
 
-def require_complete(verdict: Verdict, search: Search) -> None:
+def require_complete(verdict: Verdict, search: Search, *, server: str) -> None:
     """Raise IncompleteReadError, with the verdict's own code, unless the verdict is complete."""
     if verdict.complete:
         return
     error = IncompleteReadError(
         f"{verdict.reason} {verdict.entries} entries of {search.purpose} were read; nothing was removed.",
         advice=verdict.advice,
+        server=server,
+        entries_read=verdict.entries,
         base_dn=search.base_dn,
         result_code=verdict.result_code,
         server_text=verdict.server_text,

@@ -239,7 +239,15 @@ class _Phases:
 
 def _failure(error: SyncdError) -> RunResult:
     code = error.cause_code if isinstance(error, IncompleteReadError) else error.code
-    return RunResult(outcome=Outcome.FAILED, code=code, message=error.message, advice=error.hint or None)
+    server, entries = error.context.get("server"), error.context.get("entries_read")
+    return RunResult(
+        outcome=Outcome.FAILED,
+        server=str(server) if server else None,
+        entries_read=int(entries or 0),
+        code=code,
+        message=error.message,
+        advice=error.hint or None,
+    )
 
 
 def _log_end(run: Run) -> None:
@@ -247,7 +255,8 @@ def _log_end(run: Run) -> None:
     duration = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0
     changes = {name: count for name, count in (run.counts or {}).items() if count}
     reason = {"code": run.code, "message": run.message, "advice": run.advice, "server": run.server}
-    write = log.info if run.outcome.complete else log.error
+    # an orderly stop is nobody's failure
+    write = log.info if run.outcome.complete or run.code == StoppedError.code else log.error
     write(
         "run finished",
         directory=run.directory,

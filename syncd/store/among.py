@@ -17,13 +17,9 @@ Values = Collection[str] | Collection[int]
 
 
 def among(connection: Connection, column: ColumnElement[Any], values: Values) -> ColumnElement[bool]:
-    """Whether the column is one of the values, all numbers or all text."""
+    """Whether the column, of numbers or of text, is one of the values."""
     if connection.dialect.name == "postgresql":
-        type_ = BigInteger() if _numbers(values) else Text()
+        type_ = BigInteger() if column.type.python_type is int else Text()
         return column == func.any(bindparam(None, list(values), ARRAY(type_), unique=True))
     each = func.json_each(bindparam(None, json.dumps(list(values)), Text(), unique=True)).table_valued("value")
     return column.in_(select(each.c.value))
-
-
-def _numbers(values: Values) -> bool:
-    return isinstance(next(iter(values), ""), int)

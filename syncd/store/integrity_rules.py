@@ -34,6 +34,9 @@ Rule = Callable[[Connection], Problems | None]
 
 # columns that name a row of another table by number, without a foreign key
 _REFERENCES: tuple[tuple[Column[Any], Column[Any]], ...] = (
+    (t.access.c.user_id, t.users.c.id),
+    (t.grants.c.user_id, t.users.c.id),
+    (t.memberships.c.user_id, t.users.c.id),
     (t.access.c.organization_id, t.organizations.c.id),
     (t.access.c.unit_id, t.units.c.id),
     (t.access.c.directory_id, t.directories.c.id),

@@ -6,8 +6,9 @@ transaction as everything else. There is no alembic.ini: `syncd db upgrade` is t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from alembic import command
@@ -40,6 +41,7 @@ def current(engine: Engine) -> str | None:
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Bring the database to the revision, in one transaction: it happens whole or not at all. Raises StoreError."""
+    _make_private(engine)
     _refuse_newer(current(engine))
     with _migrating(engine) as connection:
         command.upgrade(_config(connection), revision)
@@ -61,6 +63,13 @@ def check(engine: Engine) -> None:
         "the database is empty" if found is None else f"the database is at revision {found}, this version needs {head()}",
         advice="Run `syncd db upgrade`." if found is None else "",
     )
+
+
+def _make_private(engine: Engine) -> None:
+    """A new SQLite file is its owner's alone, for it holds personal data; its journal files take after it."""
+    if engine.name == "sqlite" and engine.url.database:
+        with suppress(OSError):
+            os.close(os.open(engine.url.database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 @contextmanager

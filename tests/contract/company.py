@@ -10,6 +10,9 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine, select
 
 from syncd.model.plan import Link, Plan
 from syncd.model.records import FieldValue, Issue, OrganizationRecord, PersonRecord, RoleIdentifierRecord, UnitRecord
@@ -18,6 +21,8 @@ from syncd.reconcile.names import Claimants, resolve
 from syncd.reconcile.people import diff_person, disable_missing, missing_ids
 from syncd.reconcile.structure import diff_structure
 from syncd.services.ports import SyncStore
+from syncd.store import schema as t
+from syncd.store.engine import read
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -151,3 +156,19 @@ class Company:
             issues_opened=tuple(i for key, i in current.items() if stored.get(key) != i),
             issues_closed=tuple(key for key, i in stored.items() if current.get(key) != i),
         )
+
+
+def contents(engine: Engine) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table, in a stable order: equal contents are equal stores, on whatever database."""
+    with read(engine) as connection:
+        return {
+            table.name: sorted((tuple(row) for row in connection.execute(select(table))), key=repr)
+            for table in t.metadata.sorted_tables
+        }
+
+
+def rows(engine: Engine, table: Any, **values: object) -> list[Any]:
+    """The rows of a table with these values, in the order of their first column."""
+    here = [table.c[name] == value for name, value in values.items()]
+    with read(engine) as connection:
+        return list(connection.execute(select(table).where(*here).order_by(*table.c[:1])))

@@ -14,9 +14,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from syncd.model.checks import CheckStatus
 from syncd.settings.root import StoreSettings
 from syncd.store import migrate
 from syncd.store.engine import open_engine
+from syncd.store.integrity import integrity
+from syncd.store.snapshot import SqlSyncStore
+from tests.contract.company import Company
 from tests.servers.postgres import PostgresServer
 
 BACKENDS = ("sqlite", "postgresql")
@@ -77,3 +81,13 @@ def engine(store_url: str) -> Iterator[Engine]:
     engine = open_engine(StoreSettings(url=store_url))
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def company(engine: Engine) -> Iterator[Company]:
+    """A directory `corp` with one organization, beside an empty store; the test runs on each kind of database.
+
+    Whatever the test does, no rule of the store may be broken at its end.
+    """
+    yield Company(SqlSyncStore(engine))
+    assert [line for line in integrity(engine) if line.status is CheckStatus.FAIL] == []

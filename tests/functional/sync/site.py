@@ -77,8 +77,7 @@ class Site:
     def people(self) -> dict[str, Person]:
         """Username -> user, with DN and state."""
         found = self.rows(
-            "SELECT u.*, i.entry_id, i.dn, i.missing_since, i.missing_reason "
-            "FROM users u JOIN identities i ON i.user_id = u.id"
+            "SELECT u.*, i.entry_id, i.dn, i.missing_since, i.missing_reason FROM users u JOIN identities i ON i.user_id = u.id"
         )
         return {row["username"]: row for row in found}
 

@@ -26,6 +26,7 @@ def test_a_size_limit_of_20_of_50_removes_nobody(fifty: Site) -> None:
     fifty.slapd.set_limits("size.prtotal=20")
     run = fifty.sync()
     assert (run.outcome, run.code) == ("failed", "size_limit_exceeded")
+    assert (run.entries_read, run.server) == (20, fifty.slapd.url)
     assert run.message is not None
     assert "20 entries" in run.message
     assert "nothing was removed" in run.message
