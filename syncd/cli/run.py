@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING
 
 import typer
@@ -20,6 +21,9 @@ def register(app: typer.Typer) -> None:
 
 def run(context: typer.Context) -> None:
     """Run as a daemon: sync on the schedule and serve the endpoint. TERM stops it, HUP reloads, USR1 syncs now."""
+    # until the daemon has handlers of its own, a request for a reload or a sync must not end it
+    for number in (signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
     from syncd.bootstrap import open_runtime
     from syncd.daemon.runtime import serve
     from syncd.logs import get_logger

@@ -23,19 +23,18 @@ def split(changes: Sequence[PersonChange], released: Iterable[Name]) -> tuple[li
 
     `released`: names that absent people give up in this plan.
     """
-    given_up: dict[Name, str] = {}
+    # more than one gives up a name when one of them returns, whose name went to another meanwhile
+    given_up: dict[Name, set[str]] = {name: {""} for name in released}
     for change in changes:
         for name in given_up_by(change):
-            given_up[name] = change.entry_id
-    given_up.update(dict.fromkeys(released, ""))
+            given_up.setdefault(name, set()).add(change.entry_id)
     if not given_up:
         return [], list(changes)
     together: set[str] = set()
     for change in changes:
         for name in claimed_by(change):
-            giver = given_up.get(name)
-            if giver is not None and giver != change.entry_id:
-                together.update((change.entry_id, giver))
+            if given_up.get(name, set()) - {change.entry_id}:
+                together |= {change.entry_id, *given_up[name]}
     return [c for c in changes if c.entry_id in together], [c for c in changes if c.entry_id not in together]
 
 

@@ -105,7 +105,8 @@ class Company:
 
     def _with_people(self, plan: Plan, gone: list[str]) -> Plan:
         known = self.store.identities(self.name)
-        fresh = [record for record in self.people.values() if self._is_new(record, plan)]
+        current = {entry_id: identity.fingerprint for entry_id, identity in known.items() if identity.present}
+        fresh = [record for record in self.people.values() if current.get(record.entry_id) != record.fingerprint]
         stored = self.store.people(self.name, [record.entry_id for record in fresh])
         changes = [diff_person(record, stored.get(record.entry_id)) for record in fresh]
         claimants = Claimants(changes)
@@ -120,10 +121,6 @@ class Company:
         return replace(
             plan, people=resolution.accepted + tuple(disabled), releases=resolution.releases, issues_opened=resolution.issues
         )
-
-    def _is_new(self, record: PersonRecord, plan: Plan) -> bool:
-        known = self.store.identities(self.name).get(record.entry_id)
-        return known is None or not known.present or known.fingerprint != record.fingerprint
 
     def _with_links(self, plan: Plan) -> Plan:
         if not self.relations:
