@@ -38,9 +38,8 @@ from tests.servers.slapd import Slapd
 PAGE = 1000
 
 
-def searches(people: int) -> list[Search]:
-    """What a full run reads: the units, the people, the groups."""
-    del people
+def searches() -> list[Search]:
+    """What the bare read reads: the people and the groups."""
     return [
         Search(
             purpose="users",
@@ -113,7 +112,7 @@ class Bench:
 
     def reading(self) -> None:
         """Our reader against python-ldap, people only; then python-ldap's bare read of people and groups, the yardstick."""
-        users, roles = searches(self.people)
+        users, roles = searches()
         pairs = []
         bare = []
         for _ in range(self.rounds):
@@ -126,39 +125,47 @@ class Bench:
         self.bare = statistics.median(bare)
         self.row("reading the people, verdict included : python-ldap", statistics.median(pairs), 1.0)
 
-    def syncs(self, name: str, url: str) -> None:
-        """First import and unchanged runs into one database, each against a bare read made right beside it."""
-        engine = open_engine(StoreSettings(url=url))
-        upgrade(engine)
-        engine.dispose()
-        config = self.folder / f"{name}.toml"
-        config.write_text(self.configuration(url), encoding="utf-8")
-        users, roles = searches(self.people)
+    def syncs(self, name: str, databases: Callable[[int], str]) -> None:
+        """First imports and unchanged runs into one kind of database, each against a bare read made right beside it.
+
+        `databases` makes an empty database and gives its URL.
+        """
+        searched = searches()
 
         def bare() -> float:
-            return seconds(lambda: [read_with_python_ldap(self.server, search) for search in (users, roles)])
+            return seconds(lambda: [read_with_python_ldap(self.server, search) for search in searched])
 
-        before = bare()
-        first = one_sync(config)
-        yardstick = (before + bare()) / 2
-        print(f"  {name}: first import {first['seconds']:.2f} s, bare read {yardstick:.2f} s, {phases(first)}", flush=True)
-        assert first["counts"]["users_created"] == self.people, first
-        self.row(f"first import into {name} : bare read", first["seconds"] / yardstick, 4.0)
-        self.row(f"first import into {name}: peak memory", first["peak_mib"], 400, " MiB")
-        unchanged = []
+        imports, unchanged = [], []
+        for number in range(self.rounds):
+            url = databases(number)
+            config = self.prepared(name, url)
+            yardstick = bare()
+            first = one_sync(config)
+            imports.append(first["seconds"] / yardstick)
+            assert first["counts"]["users_created"] == self.people, first
+            print(f"  {name}: first import {first['seconds']:.2f} s, bare read {yardstick:.2f} s, {phases(first)}", flush=True)
         mark = checksum(url)
         for _ in range(self.rounds):
             yardstick = bare()
             again = one_sync(config)
             unchanged.append(again["seconds"] / yardstick)
             print(f"  {name}: unchanged {again['seconds']:.2f} s, bare read {yardstick:.2f} s, {phases(again)}", flush=True)
+        changed = sum(before != after for before, after in zip(mark, checksum(url), strict=True))
+        self.row(f"first import into {name} : bare read", statistics.median(imports), 4.0)
+        self.row(f"first import into {name}: peak memory", first["peak_mib"], 400, " MiB")
         self.row(f"unchanged full run with {name} : bare read", statistics.median(unchanged), 1.5)
         self.row(f"unchanged full run with {name}: peak memory", again["peak_mib"], 400, " MiB")
-        self.row(
-            f"unchanged full run with {name}: tables changed",
-            float(sum(a != b for a, b in zip(mark, checksum(url), strict=True))),
-            0,
-        )
+        self.row(f"unchanged full run with {name}: tables changed", float(changed), 0)
+
+    def prepared(self, name: str, url: str) -> Path:
+        """The database with its tables, and a configuration that uses it."""
+        engine = open_engine(StoreSettings(url=url))
+        upgrade(engine)
+        engine.dispose()
+        config = self.folder / f"{name}.toml"
+        config.write_text(self.configuration(url), encoding="utf-8")
+        config.chmod(0o600)
+        return config
 
     def configuration(self, url: str) -> str:
         return f"""
@@ -241,10 +248,10 @@ def main() -> int:
             if options.only in (None, "reading"):
                 bench.reading()
             if options.only in (None, "sqlite"):
-                bench.syncs("SQLite", f"sqlite:///{folder / 'bench.db'}")
+                bench.syncs("SQLite", lambda number: f"sqlite:///{folder / f'bench{number}.db'}")
             if options.only in (None, "postgresql"):
                 postgres = PostgresServer()
-                bench.syncs("PostgreSQL", postgres.create("bench"))
+                bench.syncs("PostgreSQL", lambda number: postgres.create(f"bench{number}"))
                 postgres.stop()
     return report(bench)
 

@@ -202,7 +202,8 @@ def _create_runs() -> None:
         sa.Column("advice", sa.Text(), nullable=True),
         sa.Column("counts", sa.JSON(), nullable=True),
         sa.CheckConstraint(
-            "outcome IN ('queued', 'running', 'succeeded', 'partial', 'held', 'failed', 'abandoned')", name="ck_runs_outcome"
+            "outcome IN ('queued', 'running', 'succeeded', 'partial', 'held', 'failed', 'abandoned')",
+            name=op.f("ck_runs_outcome"),
         ),
         sa.PrimaryKeyConstraint("id", name="pk_runs"),
         sqlite_autoincrement=True,
@@ -380,7 +381,7 @@ def _create_users() -> None:
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("updated_at", TIME, nullable=False),
         sa.Column("version", sa.Integer(), server_default="1", nullable=False),
-        sa.CheckConstraint("auth_status IN ('active', 'locked', 'reset', 'expired')", name="ck_users_auth_status"),
+        sa.CheckConstraint("auth_status IN ('active', 'locked', 'reset', 'expired')", name=op.f("ck_users_auth_status")),
         sa.ForeignKeyConstraint(["owner_unit_id"], ["units.id"], name="fk_users_owner_unit_id", ondelete="RESTRICT"),
         sa.PrimaryKeyConstraint("id", name="pk_users"),
         sa.UniqueConstraint("email_key", name="uq_users_email_key"),
