@@ -95,12 +95,14 @@ def resolve(
     *,
     directory: str,
     leaving: Callable[[str], bool],
+    dn_of: Callable[[str], str],
 ) -> Resolution:
     """Settle all claims of `changes` (creations, updates and returns).
 
     `leaving(entry_id)`: whether a person of this directory is missing or goes missing in this run, by a complete verdict.
+    `dn_of(entry_id)`: the stored DN of a person of this directory.
     """
-    contest = _Contest(changes, claimants, holders, directory=directory, leaving=leaving)
+    contest = _Contest(changes, claimants, holders, directory=directory, leaving=leaving, dn_of=dn_of)
     contest.settle()
     rejected = contest.rejected
     issues = tuple(contest.issue(entry_id) for entry_id in sorted(rejected))
@@ -117,6 +119,7 @@ class _Contest:
     holders: Holders
     directory: str = field(kw_only=True)
     leaving: Callable[[str], bool] = field(kw_only=True)
+    dn_of: Callable[[str], str] = field(kw_only=True)
     by_id: dict[str, PersonChange] = field(init=False)
     contended: list[Name] = field(init=False)
     # entry id -> the name that was refused and the words for it
@@ -194,19 +197,20 @@ class _Contest:
         return next(claim for claim in claims_of(self.by_id[entry_id]) if (claim.space, claim.key) == name)
 
     def _why(self, name: Name, keeper: NameHolder | None, winner: str | None) -> str:
-        if keeper is not None:
-            return f"belongs to {self._describe(keeper)}"
-        assert winner is not None
-        record = self.by_id[winner].after
-        assert record is not None
-        return f"is also that of {record.dn}"
+        """In words that are the same whether the other one is new or stored: an issue that stays must not be written anew."""
+        if keeper is None:
+            assert winner is not None
+            return f"is also that of {self._dn(winner)}"
+        if keeper.directory is None:
+            return f"belongs to the manual user {keeper.username!r} (user {keeper.user_id})"
+        if keeper.directory != self.directory or keeper.entry_id is None:
+            return f"belongs to {keeper.username!r} of directory {keeper.directory} (user {keeper.user_id})"
+        return f"is also that of {self._dn(keeper.entry_id)}"
 
-    def _describe(self, holder: NameHolder) -> str:
-        if holder.directory is None:
-            return f"the manual user {holder.username!r} (user {holder.user_id})"
-        if holder.directory != self.directory:
-            return f"{holder.username!r} of directory {holder.directory} (user {holder.user_id})"
-        return f"{holder.username!r} (user {holder.user_id}, entry {holder.entry_id})"
+    def _dn(self, entry_id: str) -> str:
+        """The DN the person has after this run."""
+        record = self.by_id[entry_id].after if self._moves(entry_id) else None
+        return record.dn if record is not None else self.dn_of(entry_id)
 
     def issue(self, entry_id: str) -> Issue:
         """The words for one who lost."""

@@ -97,7 +97,10 @@ class Planner:
             identity = known.get(entry_id)
             return entry_id in leaving or (identity is not None and not identity.present and entry_id not in found.seen)
 
-        return resolve(found.changes, claimants, holders, directory=self.directory, leaving=gone)
+        def dn_of(entry_id: str) -> str:
+            return known[entry_id].dn
+
+        return resolve(found.changes, claimants, holders, directory=self.directory, leaving=gone, dn_of=dn_of)
 
     def _disable(self, known: Mapping[str, StoredIdentity], leaving: list[str], found: Collected) -> list[PersonChange]:
         if not leaving:

@@ -5,25 +5,16 @@ from syncd.store.schema_journal import audit_events, issues, runs
 from syncd.store.schema_login import api_keys, links, owned_records, passwords, sessions
 from syncd.store.schema_people import (
     access,
-    directories,
     dn_history,
-    grants,
-    group_members,
-    groups,
     identities,
-    memberships,
-    organization_sources,
-    organizations,
-    role_identifiers,
-    role_permissions,
-    roles,
-    units,
     user_avatars,
     user_custom_fields,
     user_emails,
     user_tags,
     users,
 )
+from syncd.store.schema_roles import grants, group_members, groups, memberships, role_identifiers, role_permissions, roles
+from syncd.store.schema_structure import directories, organization_sources, organizations, units
 
 __all__ = [
     "access",

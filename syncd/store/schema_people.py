@@ -1,11 +1,11 @@
-"""The tables of people, what they belong to, and what they may do.
+"""The tables of people: who they are, where they belong, and who they are in a directory.
 
 Only what is looked up has an index: the first import writes six rows a person, and each index costs. Times are UTC.
 `*_key` columns hold folded names (syncd.model.text.fold).
 
 PostgreSQL checks a foreign key row by row, at about the price of writing the row itself. With every reference of `identities`,
-`access`, `grants` and `memberships` declared, the server took 20 s for an import that takes it 6.5 s without most of them. So
-an identity declares its person, and everything else in these four tables is named by number alone (`named`). Numbers are never
+`access`, `grants` and `memberships` declared, the server worked 2.5 times as long on an import (17.9 s against 7.3 s). So an
+identity declares its person, and everything else in these four tables is named by number alone (`named`). Numbers are never
 given twice, so a row that names nothing means nothing; there is none as long as whoever deletes what may be named deletes or
 moves what names it in the same transaction (people: `syncd.store.purge.delete_users`), and `syncd db check` looks for them.
 """
@@ -31,66 +31,9 @@ from sqlalchemy import (
     true,
 )
 
-from syncd.store.columns import AUTOINCREMENT, KEY_ONLY, directory_id, index_where, metadata, named, row_id, user_id
+from syncd.store.columns import AUTOINCREMENT, KEY_ONLY, index_where, metadata, named, row_id, user_id
 from syncd.store.types import Id, Key, UtcTime
 
-directories = Table(
-    "directories",
-    metadata,
-    row_id(),
-    Column("name", Key, nullable=False, unique=True),
-    # Plan.relations_digest of the last run that was applied whole; NULL while a run is being applied, or was cut off
-    Column("relations_digest", LargeBinary),
-    # of the configuration that the stored fingerprints were made with
-    Column("config_digest", LargeBinary),
-    Column("created_at", UtcTime, nullable=False),
-    **AUTOINCREMENT,
-)
-
-# ------------------------------------------------------------- organizations and units
-organizations = Table(
-    "organizations",
-    metadata,
-    row_id(),
-    Column("name", Text, nullable=False),
-    Column("name_key", Key, nullable=False, unique=True),
-    Column("enabled", Boolean, nullable=False, server_default=true()),
-    # the directory that made it; others may use it too, see organization_sources
-    directory_id(nullable=True),
-    Column("created_at", UtcTime, nullable=False),
-    Column("updated_at", UtcTime, nullable=False),
-    **AUTOINCREMENT,
-)
-
-# which directory calls an organization what: one that exists already, whoever made it, is used and not made twice
-organization_sources = Table(
-    "organization_sources",
-    metadata,
-    directory_id(primary_key=True),
-    # OrganizationRecord.key
-    Column("external_key", Key, primary_key=True),
-    Column("organization_id", Id, ForeignKey("organizations.id", ondelete="CASCADE"), nullable=False),
-    # as this directory spells it
-    Column("name", Text, nullable=False),
-    UniqueConstraint("organization_id", "directory_id"),
-    **KEY_ONLY,
-)
-
-units = Table(
-    "units",
-    metadata,
-    row_id(),
-    Column("organization_id", Id, ForeignKey("organizations.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("parent_id", Id, ForeignKey("units.id", ondelete="RESTRICT"), index=True),
-    Column("name", Text, nullable=False),
-    directory_id(nullable=True),
-    # UnitRecord.key, NULL for a unit made by hand
-    Column("external_key", Key),
-    UniqueConstraint("directory_id", "external_key"),
-    **AUTOINCREMENT,
-)
-
-# ------------------------------------------------------------- people
 users = Table(
     "users",
     metadata,
@@ -194,81 +137,6 @@ index_where(
     ("user_id", "organization_id"),
     condition="directory_id IS NULL AND unit_id IS NULL",
     unique=True,
-)
-
-# ------------------------------------------------------------- roles and groups
-roles = Table(
-    "roles",
-    metadata,
-    row_id(),
-    Column("name", Text, nullable=False),
-    Column("name_key", Key, nullable=False, unique=True),
-    # NULL: a system-wide role; else only for people with access to that organization
-    Column("organization_id", Id, ForeignKey("organizations.id", ondelete="RESTRICT")),
-    Column("description", Text, nullable=False, server_default=""),
-    Column("created_at", UtcTime, nullable=False),
-    Column("updated_at", UtcTime, nullable=False),
-    **AUTOINCREMENT,
-)
-
-role_permissions = Table(
-    "role_permissions",
-    metadata,
-    Column("role_id", Id, ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True),
-    Column("permission", Key, primary_key=True),
-    **KEY_ONLY,
-)
-
-groups = Table(
-    "groups",
-    metadata,
-    row_id(),
-    Column("name", Text, nullable=False),
-    Column("name_key", Key, nullable=False, unique=True),
-    Column("description", Text, nullable=False, server_default=""),
-    Column("created_at", UtcTime, nullable=False),
-    **AUTOINCREMENT,
-)
-
-group_members = Table(
-    "group_members",
-    metadata,
-    Column("group_id", Id, ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True),
-    user_id(primary_key=True, index=True),
-    **KEY_ONLY,
-)
-
-# who has which role, and from whom: the same role may come from several sources, and goes with the last of them
-grants = Table(
-    "grants",
-    metadata,
-    named("user_id"),
-    named("role_id"),
-    named("directory_id", nullable=True),
-    UniqueConstraint("user_id", "role_id", "directory_id"),
-)
-index_where("uq_grants_manual", grants, ("user_id", "role_id"), condition="directory_id IS NULL", unique=True)
-
-role_identifiers = Table(
-    "role_identifiers",
-    metadata,
-    row_id(),
-    directory_id(),
-    # RoleIdentifierRecord.key
-    Column("external_key", Key, nullable=False),
-    Column("identifier", Text, nullable=False),
-    Column("dn", Text),
-    UniqueConstraint("directory_id", "external_key"),
-    **AUTOINCREMENT,
-)
-
-# who has which role identifier, nesting resolved
-memberships = Table(
-    "memberships",
-    metadata,
-    named("user_id", primary_key=True),
-    named("role_identifier_id", primary_key=True),
-    **KEY_ONLY,
 )
 
 # ------------------------------------------------------------- who is who in a directory

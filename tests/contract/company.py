@@ -116,7 +116,9 @@ class Company:
             for key, holder in self.store.name_holders(self.name, space, keys).items()
         }
         absent = {*gone, *(e for e, i in known.items() if not i.present and e not in self.people)}
-        resolution = resolve(changes, claimants, holders, directory=self.name, leaving=lambda entry_id: entry_id in absent)
+        resolution = resolve(
+            changes, claimants, holders, directory=self.name, leaving=lambda e: e in absent, dn_of=lambda e: known[e].dn
+        )
         disabled = disable_missing(known, self.people, self.store.people(self.name, gone)) if gone else []
         return replace(
             plan, people=resolution.accepted + tuple(disabled), releases=resolution.releases, issues_opened=resolution.issues

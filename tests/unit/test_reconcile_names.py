@@ -45,7 +45,9 @@ class Company:
         wanted = claimants.wanted_names()
         holders = {name: holder for name, holder in self.holders.items() if name[1] in wanted[name[0]]}
         missing = {e for e, p in self.people.items() if p.presence is DirectoryPresence.MISSING} | set(gone)
-        return resolve(changes, claimants, holders, directory="corp", leaving=missing.__contains__)
+        return resolve(
+            changes, claimants, holders, directory="corp", leaving=missing.__contains__, dn_of=lambda e: self.people[e].dn
+        )
 
 
 def accepted(resolution: Resolution) -> set[str]:
@@ -118,6 +120,13 @@ def test_a_username_that_is_anothers_email_is_refused() -> None:
 
 def test_a_username_that_is_the_own_email_is_fine() -> None:
     assert accepted(Company().sync(record("a", "anna@x", "anna@x"))) == {"a"}
+
+
+def test_the_words_stay_the_same_once_the_winner_is_stored() -> None:
+    winner, loser = record("a", "smith", "a@x"), record("b", "smith", "b@x")
+    first = Company().sync(winner, loser)
+    again = Company(stored(1, "a", "smith", "a@x")).sync(loser)
+    assert again.issues == first.issues
 
 
 NAMES = st.sampled_from(["n1", "n2", "n3", "n4"])

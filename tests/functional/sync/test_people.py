@@ -31,6 +31,9 @@ def test_ten_unchanged_runs_write_nothing(site: Site) -> None:
     people = [site.add_person(f"p{number}") for number in range(45)]
     site.add_group("team", *people)
     site.add_person("bad", mail="not an address")
+    # two who want one username, and one of them under another address
+    twin = site.slapd.add_ou("twin", parent=site.people_dn)
+    site.add_person("P7", parent=twin, mail="twin@example.com")
     assert site.sync().outcome == "partial"
     before = site.snapshot()
     for _ in range(10):
