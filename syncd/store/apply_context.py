@@ -7,7 +7,6 @@ that a run that was cut off anywhere in between is seen by the next one, which t
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -89,15 +88,6 @@ def batches(items: Sequence[T], size: int = BATCH) -> Iterator[Sequence[T]]:
     """The items in their order, at most `size` at a time."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
-
-
-def ahead(items: Iterator[T]) -> Iterator[T]:
-    """The items, each made in a thread while the one before it is used."""
-    with ThreadPoolExecutor(1, thread_name_prefix="syncd-rows") as pool:
-        made = pool.submit(next, items, None)
-        while (item := made.result()) is not None:
-            made = pool.submit(next, items, None)
-            yield item
 
 
 def number_of(numbers: Mapping[str, int], key: str, what: str) -> int:

@@ -7,10 +7,11 @@ gets memberships and grants in the same transaction: nobody is ever seen without
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection
 
 from syncd.errors import StoreError
 from syncd.model.plan import Link, PersonChange
@@ -20,7 +21,7 @@ from syncd.store.apply_context import Applying, require
 from syncd.store.apply_names import key_of
 from syncd.store.apply_values import ACCESS_COLUMNS, PLAIN, access_row, other_fields, plain_value, write_other_fields
 from syncd.store.audit import CREATED
-from syncd.store.bulk import Row, bulk_insert
+from syncd.store.bulk import Block, Row, bulk_insert_all
 
 # entry id -> what is given to a new person: keys of role identifiers, or names of roles
 Targets = Mapping[str, Sequence[str]]
@@ -56,18 +57,21 @@ def _targets(new: Collection[str], links: Sequence[Link]) -> Targets:
 class NewPeople:
     """The rows of one batch."""
 
-    # the rows of each table with the columns that have values, parents first
-    blocks: list[tuple[Table, Sequence[str], list[Row]]]
+    # the rows of each table with the columns that have values, parents first; made when they are asked for
+    blocks: Iterable[Block]
     others: list[tuple[int, str, FieldValue]]
     roles: set[int]
     # changes of the plan: people, memberships and grants
     changes: int
 
+    def made(self) -> NewPeople:
+        """The same with all rows made, so that a transaction need not wait for that."""
+        return replace(self, blocks=list(self.blocks))
+
     def write(self, connection: Connection) -> None:
-        """Raises StoreError."""
+        """Once. Raises StoreError."""
         require(connection, t.roles, self.roles)
-        for table, columns, rows in self.blocks:
-            bulk_insert(connection, table, columns, rows)
+        bulk_insert_all(connection, self.blocks)
         write_other_fields(connection, self.others, replace=False)
 
 
@@ -75,24 +79,30 @@ def new_people(applying: Applying, changes: Sequence[PersonChange], ids: Sequenc
     """The rows of these creations; `ids` are the numbers reserved for them. Raises StoreError."""
     people = [(id_, record) for id_, change in zip(ids, changes, strict=True) if (record := change.after) is not None]
     names = set().union(*(record.fields for _, record in people))
-    columns, users = _user_rows(applying, people, names)
-    access = [row for id_, record in people if (row := access_row(applying, id_, record.fields)) is not None]
     granted = _link_rows(people, relations.grants, applying.roles, "role")
     linked = _link_rows(people, relations.memberships, applying.role_identifiers, "role identifier")
     extra = other_fields(names)
     return NewPeople(
-        blocks=[
-            (t.users, columns, users),
-            (t.identities, IDENTITY_COLUMNS, _identity_rows(applying, people)),
-            (t.access, ACCESS_COLUMNS, access),
-            (t.memberships, ("user_id", "role_identifier_id"), linked),
-            (t.grants, ("user_id", "role_id", "directory_id"), [(*row, applying.directory_id) for row in granted]),
-            (t.audit_events, CREATED, _events(applying, people, relations)),
-        ],
+        blocks=chain(
+            _blocks(applying, people, names, relations),
+            [
+                (t.memberships, ("user_id", "role_identifier_id"), linked),
+                (t.grants, ("user_id", "role_id", "directory_id"), [(*row, applying.directory_id) for row in granted]),
+            ],
+        ),
         others=[(id_, name, r.fields[name]) for id_, r in people for name in extra if name in r.fields] if extra else [],
         roles={row[1] for row in granted},
         changes=len(people) + len(linked) + len(granted),
     )
+
+
+def _blocks(applying: Applying, people: Sequence[Person], names: Collection[str], relations: Relations) -> Iterator[Block]:
+    """In this order PostgreSQL is busiest while there is most to be made."""
+    yield t.users, *_user_rows(applying, people, names)
+    yield t.identities, IDENTITY_COLUMNS, _identity_rows(applying, people)
+    yield t.audit_events, CREATED, _events(applying, people, relations)
+    access = (access_row(applying, id_, record.fields) for id_, record in people)
+    yield t.access, ACCESS_COLUMNS, [row for row in access if row is not None]
 
 
 def _user_rows(applying: Applying, people: Sequence[Person], names: Collection[str]) -> tuple[Sequence[str], list[Row]]:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from syncd.model.plan import Action, PersonChange, Plan
 from syncd.store import schema as t
 from syncd.store.among import among
-from syncd.store.apply_context import BATCH, Applying, ahead, batches
+from syncd.store.apply_context import BATCH, Applying, batches
 from syncd.store.apply_create import Relations, new_people
 from syncd.store.apply_names import NAMES, Name, split
 from syncd.store.apply_update import let_go_of_names, write_changes
@@ -37,10 +37,12 @@ def _write_new(applying: Applying, changes: Sequence[PersonChange], relations: R
     with applying.transaction() as connection:
         ids = reserve_ids(connection, t.users, len(changes))
     numbered = zip(batches(changes), batches(ids), strict=True)
-    made = (new_people(applying, batch, numbers, relations) for batch, numbers in numbered)
     postgresql = applying.engine.name == "postgresql"
-    # PostgreSQL works in a process of its own, so the next rows can be made meanwhile; SQLite and we would only take turns
-    for count, people in enumerate(ahead(made) if postgresql else made):
+    for count, (batch, numbers) in enumerate(numbered):
+        people = new_people(applying, batch, numbers, relations)
+        if not postgresql:
+            # nobody else can write meanwhile
+            people = people.made()
         with applying.transaction(people.changes) as connection:
             people.write(connection)
             if postgresql and count == 0 and len(changes) > BATCH:

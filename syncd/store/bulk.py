@@ -13,7 +13,7 @@ Statements are made of the names in `schema` only; values are always bound.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 # str, int, None, bytearray
 Value: TypeAlias = Any
 Row: TypeAlias = tuple[Value, ...]
+# rows of a table, with the columns they have values for
+Block: TypeAlias = tuple[Table, Sequence[str], Sequence[Row]]
 
 ROWS_PER_STATEMENT = 50
 
@@ -43,13 +45,21 @@ def time_text(at: datetime) -> str:
 
 def bulk_insert(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
     """Insert the rows. Raises StoreError."""
-    if not rows:
-        return
+    bulk_insert_all(connection, [(table, columns, rows)])
+
+
+def bulk_insert_all(connection: Connection, blocks: Iterable[Block]) -> None:
+    """Insert all blocks in their order. With PostgreSQL, each is made while the server digests the one before it.
+
+    Raises StoreError.
+    """
     with _driver_errors():
         if connection.dialect.name == "postgresql":
-            _copy(_psycopg(connection), table, columns, rows)
-        else:
-            _insert_in_blocks(_sqlite(connection), table, columns, rows)
+            _copy_all(_psycopg(connection), iter(blocks))
+            return
+        for table, columns, rows in blocks:
+            if rows:
+                _insert_in_blocks(_sqlite(connection), table, columns, rows)
 
 
 def bulk_update(
@@ -128,11 +138,19 @@ def _sqlite(connection: Connection) -> sqlite3.Connection:
 
 
 # ---------------------------------------------------------------- PostgreSQL
-def _copy(postgres: psycopg.Connection[Any], table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
-    with postgres.cursor() as cursor, cursor.copy(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN") as copy:
-        write_row = copy.write_row
-        for row in rows:
-            write_row(row)
+def _copy_all(postgres: psycopg.Connection[Any], blocks: Iterator[Block]) -> None:
+    block = next(blocks, None)
+    while block is not None:
+        table, columns, rows = block
+        if not rows:
+            block = next(blocks, None)
+            continue
+        with postgres.cursor() as cursor, cursor.copy(f"COPY {table.name} ({', '.join(columns)}) FROM STDIN") as copy:
+            write_row = copy.write_row
+            for row in rows:
+                write_row(row)
+            # before the end of the copy, which waits for the server
+            block = next(blocks, None)
 
 
 def _unnested(table: Table, columns: Sequence[str]) -> str:
