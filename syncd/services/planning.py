@@ -7,13 +7,14 @@ taken away must go even when a birthday is unreadable.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from syncd.mapping.references import GroupSet
 from syncd.mapping.roles import RoleMap
 from syncd.model.plan import Action, PersonChange, Plan
 from syncd.model.records import Issue, NameHolder, StoredIdentity
+from syncd.model.text import fold
 from syncd.reconcile.names import Claimants, Resolution, resolve
 from syncd.reconcile.people import disable_missing, missing_ids
 from syncd.reconcile.relations import NOTHING, LinkChanges, diff_links, grants_from
@@ -72,7 +73,7 @@ class Planner:
         people = [entry_id for entry_id, identity in identities.items() if identity.present]
         texts = {key: record.identifier for key, record in stored.role_identifiers.items()}
         role_map = self._role_map()
-        desired = grants_from({e: frozenset(keys) for e, keys in memberships.items()}, texts, role_map.roles_for)
+        desired = grants_from({e: frozenset(keys) for e, keys in memberships.items()}, texts, self._roles_for(role_map, stored))
         grants = diff_links(people, desired, self.store.grants(self.directory))
         return Plan(
             directory=self.directory,
@@ -122,7 +123,12 @@ class Planner:
         return RoleMap(self.settings.roles.map, self.settings.roles.default)
 
     def _new_roles(self, role_map: RoleMap, stored: StoredStructure) -> tuple[str, ...]:
-        return tuple(sorted(role_map.names - stored.roles))
+        return tuple(sorted(set(_spellings(role_map, stored).values()) - stored.roles))
+
+    def _roles_for(self, role_map: RoleMap, stored: StoredStructure) -> Callable[[frozenset[str]], frozenset[str]]:
+        """Role identifiers -> roles, by the names the store has for them: `Administrator` may be there as `administrator`."""
+        spelling = _spellings(role_map, stored)
+        return lambda identifiers: frozenset(spelling[fold(role)] for role in role_map.roles_for(identifiers))
 
     def _with_relations(self, plan: Plan, relations: _Relations) -> Plan:
         """Role identifiers, memberships and grants; nothing of it when neither groups, mapping nor people changed."""
@@ -140,7 +146,7 @@ class Planner:
         people = relations.people(plan)
         linked = diff_links(people, lambda e: memberships.get(e, NOTHING), self.store.memberships(self.directory))
         texts = {key: record.identifier for key, record in records.items()}
-        desired = grants_from(memberships, texts, role_map.roles_for)
+        desired = grants_from(memberships, texts, self._roles_for(role_map, stored))
         granted = diff_links(people, desired, self.store.grants(self.directory))
         whole = groups.is_whole
         return replace(
@@ -172,6 +178,14 @@ class Planner:
         if not by_name:
             keys.update(relations.found.unusable)
         return keys
+
+
+def _spellings(role_map: RoleMap, stored: StoredStructure) -> dict[str, str]:
+    """Folded name -> the name of the role: the store's, or the first in sorted order for one that is still to be made."""
+    names = {fold(name): name for name in stored.roles}
+    for name in sorted(role_map.names):
+        names.setdefault(fold(name), name)
+    return names
 
 
 @dataclass(slots=True, kw_only=True)

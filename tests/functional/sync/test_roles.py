@@ -131,6 +131,19 @@ def test_a_changed_mapping_needs_no_new_read(site: Site) -> None:
     assert site.snapshot() == before
 
 
+def test_a_role_is_the_same_in_any_spelling(site: Site) -> None:
+    anna = site.add_person("anna")
+    site.add_group("admins", anna)
+    site.settings["roles"]["map"] = {"admins": ["administrator"]}
+    site.synced()
+    for spelling in ("Administrator", "ADMINISTRATOR"):
+        site.settings["roles"] |= {"map": {"admins": [spelling]}, "default": ["administrator"]}
+        run = site.synced()
+        assert run.counts is not None
+        assert (run.counts["grants_added"], run.counts["grants_removed"], run.counts["roles_created"]) == (0, 0, 0)
+        assert site.roles_of("anna") == {"administrator"}
+
+
 def test_a_removed_membership_takes_the_role_and_manual_grants_stay(site: Site) -> None:
     anna, bert = site.add_person("anna"), site.add_person("bert")
     group = site.add_group("admins", anna, bert)
