@@ -28,6 +28,7 @@ from syncd.model.records import FieldValue, OrganizationRecord, PersonRecord, Ro
 from syncd.settings.root import StoreSettings
 from syncd.store import migrate
 from syncd.store.engine import open_engine
+from syncd.store.lease import SqlLease
 from syncd.store.snapshot import SqlSyncStore
 from tests.servers.postgres import PostgresServer
 
@@ -78,9 +79,11 @@ def measure(name: str, url: str, plan: Plan, *, profile: bool) -> None:
     migrate.upgrade(engine)
     store = SqlSyncStore(engine)
     people = len(plan.people)
+    with SqlLease(engine).hold(DIRECTORY) as epoch:
+        pass
 
     def apply(what: Plan) -> None:
-        store.apply(what, run_id=1, at=NOW, progress=lambda done: None, stopping=lambda: False)
+        store.apply(what, run_id=1, epoch=epoch, at=NOW, progress=lambda done: None, stopping=lambda: False)
 
     def report(step: str, work: Callable[[], object]) -> None:
         started, cpu = time.perf_counter(), time.process_time()

@@ -15,12 +15,15 @@ from syncd.clock import Clock, SystemClock
 from syncd.directory import LdapDirectory, probe
 from syncd.model.checks import CheckLine
 from syncd.services.check import CheckService
-from syncd.services.ports import Directory, Lease, RunStore, SyncStore
+from syncd.services.explain import ExplainService
+from syncd.services.plans import PlanService
+from syncd.services.ports import Directory, HoldStore, Lease, RunStore, SyncStore
 from syncd.services.sync import SyncService
 from syncd.settings.root import RootSettings
 from syncd.store import migrate
 from syncd.store.backup import backup
 from syncd.store.engine import Engine, open_engine, ping
+from syncd.store.holds import SqlHoldStore
 from syncd.store.integrity import integrity
 from syncd.store.lease import SqlLease
 from syncd.store.queries import Queries
@@ -39,12 +42,18 @@ class Runtime:
     store: SyncStore
     runs: RunStore
     lease: Lease
+    holds: HoldStore
     queries: Queries
     sync: SyncService
+    plans: PlanService
 
     def ping_store(self) -> None:
         """One round trip to the database. Raises StoreError."""
         ping(self.engine)
+
+    def check_schema(self) -> None:
+        """Raises SchemaOutdatedError unless the schema is this version's, StoreError when it cannot be asked."""
+        migrate.check(self.engine)
 
     def close(self) -> None:
         """Close what is open; never raises."""
@@ -67,7 +76,7 @@ def open_runtime(settings: RootSettings, *, clock: Clock | None = None, check_sc
         engine.dispose()
         raise
     directories = _directories(settings)
-    store, runs, lease = SqlSyncStore(engine), SqlRunStore(engine), SqlLease(engine)
+    store, runs, lease, holds = SqlSyncStore(engine), SqlRunStore(engine), SqlLease(engine), SqlHoldStore(engine)
     sync = SyncService(
         directories=directories,
         settings=settings.directories,
@@ -75,7 +84,9 @@ def open_runtime(settings: RootSettings, *, clock: Clock | None = None, check_sc
         store=store,
         runs=runs,
         lease=lease,
+        holds=holds,
         clock=clock,
+        administrator_roles=settings.administrator_roles,
     )
     return Runtime(
         settings=settings,
@@ -85,8 +96,10 @@ def open_runtime(settings: RootSettings, *, clock: Clock | None = None, check_sc
         store=store,
         runs=runs,
         lease=lease,
+        holds=holds,
         queries=Queries(engine),
         sync=sync,
+        plans=PlanService(holds=holds, runs=runs, clock=clock),
     )
 
 
@@ -133,6 +146,18 @@ def open_check(settings: RootSettings) -> CheckService:
         custom_fields=settings.custom_fields,
         directories=_directories(settings),
         probe=probe,
+    )
+
+
+def open_explain(runtime: Runtime) -> ExplainService:
+    """What `syncd explain` uses: the runtime's own store and directories."""
+    return ExplainService(
+        settings=runtime.settings.directories,
+        custom_fields=runtime.settings.custom_fields,
+        directories=runtime.directories,
+        store=runtime.store,
+        people=runtime.queries,
+        administrator_roles=runtime.settings.administrator_roles,
     )
 
 

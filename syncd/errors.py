@@ -81,17 +81,26 @@ class HeldError(SyncdError):
     code, exit_code, http_status = "held", 4, 409
 
 
+class PlanClosedError(SyncdError):
+    """The plan can no longer be decided."""
+
+    code, http_status = "plan_closed", 409
+    advice = "`syncd plan list` shows the plan that is held now, if there is one."
+
+
 # ---------------------------------------------------------------- directory: not reachable
 class DirectoryError(SyncdError):
     """The directory could not be read."""
 
     code, http_status, exit_code = "directory_error", 502, 69
+    advice = "`syncd check --connect` tries each server and says at which step it fails."
 
 
 class TransientDirectoryError(DirectoryError):
     """The directory could not be read just now."""
 
     code, exit_code, retryable = "directory_transient", 69, True
+    advice = "The next run tries again; if it goes on, look at the network and at this machine's open files."
 
 
 class NameResolutionError(TransientDirectoryError):
@@ -133,12 +142,14 @@ class ServerBusyError(TransientDirectoryError):
     """The server is busy (result 51)."""
 
     code = "server_busy"
+    advice = "The next run tries again; if it goes on, look at the server's load, or sync at a quieter time."
 
 
 class ServerUnavailableError(TransientDirectoryError):
     """The server is unavailable (result 52)."""
 
     code = "server_unavailable"
+    advice = "The server is starting, stopping or under maintenance: wait for it, or add another server to `urls`."
 
 
 # ---------------------------------------------------------------- directory: TLS
@@ -170,6 +181,13 @@ class TlsExpiredError(TlsError):
     advice = "Have the certificate renewed."
 
 
+class TlsNotYetValidError(TlsError):
+    """The server's certificate is not valid yet."""
+
+    code = "tls_certificate_not_yet_valid"
+    advice = "Compare the clocks of this machine and of the one that issued the certificate."
+
+
 class StartTlsRefusedError(TlsError):
     """The server refused StartTLS."""
 
@@ -182,6 +200,9 @@ class BindError(DirectoryError):
     """The bind failed."""
 
     code, exit_code = "bind_failed", 77
+    advice = "The server's text says why; look into its log."
+    # whether a try more can bring a lockout policy nearer: then no other server is asked, and the next run waits
+    counts_towards_lockout: ClassVar[bool] = True
 
 
 class InvalidCredentialsError(BindError):
@@ -191,11 +212,71 @@ class InvalidCredentialsError(BindError):
     advice = "Check `bind_dn` and the bind password. It is tried once per run, so that no lockout policy fires."
 
 
+class AccountLockedError(InvalidCredentialsError):
+    """The bind account is locked out."""
+
+    code = "account_locked"
+    advice = "Find out who else uses the account with a wrong password, then unlock it and ask for a run."
+
+
+class AccountDisabledError(InvalidCredentialsError):
+    """The bind account is disabled."""
+
+    code = "account_disabled"
+    advice = "Have the account named by `bind_dn` enabled, or name another."
+
+
+class AccountExpiredError(InvalidCredentialsError):
+    """The bind account has expired."""
+
+    code = "account_expired"
+    advice = "Have the expiry date of the account named by `bind_dn` moved; a service account should have none."
+
+
+class BindPasswordExpiredError(InvalidCredentialsError):
+    """The bind account's password has expired."""
+
+    code = "bind_password_expired"
+    advice = "Set a new password for the account named by `bind_dn`, and the same as `bind_password`."
+
+
+class BindPasswordMustChangeError(InvalidCredentialsError):
+    """The bind account's password must be changed before its first use."""
+
+    code = "bind_password_must_change"
+    advice = 'Change the password of the account named by `bind_dn`, or clear "must change password at next logon".'
+
+
+class LogonHoursError(InvalidCredentialsError):
+    """The bind account may not log on at this time."""
+
+    code = "logon_hours"
+    advice = "Have the account's logon hours widened, or sync within them (`schedule`)."
+
+
+class LogonWorkstationError(InvalidCredentialsError):
+    """The bind account may not log on from this machine."""
+
+    code = "logon_workstation"
+    advice = "Have this machine added to those that the account named by `bind_dn` may log on from."
+
+
 class StrongerAuthRequiredError(BindError):
     """The server requires stronger authentication (result 8)."""
 
     code = "stronger_auth_required"
     advice = "Use an ldaps:// URL or `tls.starttls = true`."
+    counts_towards_lockout = False
+
+
+class ChannelBindingRequiredError(StrongerAuthRequiredError):
+    """The server requires channel binding tokens."""
+
+    code = "channel_binding_required"
+    advice = (
+        'syncd has none to give: use `bind = "simple"` over ldaps://, which the policy leaves alone, or a domain controller '
+        "with LdapEnforceChannelBinding at 1 (when supported)."
+    )
 
 
 # ---------------------------------------------------------------- directory: the read itself
@@ -269,6 +350,7 @@ class LdapResultError(DirectoryError):
     """The server ended the search with an error."""
 
     code = "ldap_error"
+    advice = "The result code and the server's text say why; look into its log."
 
 
 class MalformedResponseError(DirectoryError):
@@ -288,17 +370,28 @@ class NoEntryIdError(DirectoryError):
     )
 
 
-class EmptyResultError(HeldError):
-    """The directory shows no people at all, though the store holds some of its."""
+class BaseUnreadableError(DirectoryError):
+    """The search base itself could not be read, so that what lies below it may be hidden too."""
 
-    code = "empty_result"
-    advice = "Check filter, base and the bind account's rights with `syncd check --connect`. Nothing was removed."
+    code = "base_unreadable"
+    advice = "Let the bind account read the entry named by `base_dn`, or set `base_dn` to one that it may read."
+
+
+class CanaryMissingError(DirectoryError):
+    """An entry or attribute that must be visible was not seen."""
+
+    code = "canary_missing"
+    advice = (
+        "Somebody took away what the bind account may read, or the canary was deleted: compare `ldapsearch` as that account "
+        "with `safety.canaries`."
+    )
 
 
 class IncompleteReadError(DirectoryError):
     """The read was not complete, so nothing was removed."""
 
     code = "incomplete_read"
+    advice = "Look at the reason in the run's message; the next run reads from the first page again."
     # the code of what ended the read: what a run's record shows
     cause_code: str = "incomplete_read"
 
@@ -308,6 +401,7 @@ class StoreError(SyncdError):
     """The database could not do it."""
 
     code, http_status, exit_code = "store_error", 503, 75
+    advice = "Look into the database's log, and run `syncd db check`."
 
 
 class DatabaseUnavailableError(StoreError):
@@ -345,10 +439,18 @@ class RunStateError(StoreError):
     advice = "Another process has taken the directory over: look at `syncd runs list`."
 
 
+class LeaseLostError(StoreError):
+    """Another process has taken the directory over."""
+
+    code, http_status = "lease_lost", 409
+    advice = "Nothing to do: the process that took over completes the work; `syncd runs list` shows it."
+
+
 class StoppedError(SyncdError):
     """The run was asked to stop."""
 
     code, exit_code, retryable = "stopped", 75, True
+    advice = "The next run completes it."
 
 
 def class_of(code: str | None) -> type[SyncdError]:

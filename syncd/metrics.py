@@ -19,6 +19,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
+from syncd.model.hold import HeldPlan, PlanState
 from syncd.model.records import DirectoryPresence
 from syncd.model.run import Outcome, Run
 
@@ -51,9 +52,31 @@ class Metrics:
         )
         self.in_progress = Gauge("syncd_run_in_progress", "1 while a run is at work.", directory, registry=registry)
         self.last_failed = Gauge("syncd_last_run_failed", "1 when the last run was not complete.", directory, registry=registry)
+        self.last_verdict = Gauge(
+            "syncd_last_run_verdict_complete",
+            "1 when the last run that read saw the directory whole, 0 when it did not.",
+            directory,
+            registry=registry,
+        )
+        self.last_run = Gauge(
+            "syncd_last_run_info",
+            "Always 1: how the last run ended, whoever did it.",
+            (*directory, "outcome", "verdict", "code"),
+            registry=registry,
+        )
+        self.plan_held = Gauge("syncd_plan_held", "1 while a plan waits for a decision.", directory, registry=registry)
+        self.plan_held_since = Gauge(
+            "syncd_plan_held_since_timestamp_seconds",
+            "Since when the plan waits for a decision; absent when none does.",
+            directory,
+            registry=registry,
+        )
         self.users = Gauge("syncd_users", "People of this directory in the store.", (*directory, "presence"), registry=registry)
         self.issues = Gauge("syncd_issues", "Entries that could not be used.", directory, registry=registry)
         self.store_up = Gauge("syncd_store_up", "1 when the database answered the last time.", registry=registry)
+        self.schema_current = Gauge(
+            "syncd_schema_current", "1 when the database had the schema of this version the last time.", registry=registry
+        )
         self.http_requests = Counter(
             "syncd_http_requests", "HTTP requests answered.", ("method", "route", "status"), registry=registry
         )
@@ -61,7 +84,7 @@ class Metrics:
         build.labels(version, platform.python_version()).set(1)
         self._per_directory = (
             self.runs, self.run_seconds, self.entries_read, self.changes, self.last_complete, self.in_progress,
-            self.last_failed, self.users, self.issues,
+            self.last_failed, self.last_verdict, self.last_run, self.plan_held, self.plan_held_since, self.users, self.issues,
         )  # fmt: skip
 
     def render(self, accept: str) -> tuple[bytes, str]:
@@ -89,6 +112,23 @@ class Metrics:
             self.issues.labels(name).set((last_complete.counts or {}).get("issues", 0))
         if last_finished is not None:
             self.last_failed.labels(name).set(not last_finished.outcome.complete)
+            self._attempt_seen(name, last_finished)
+
+    def _attempt_seen(self, name: str, run: Run) -> None:
+        self.last_run.remove_by_labels({"directory": name})
+        self.last_run.labels(name, run.outcome.value, run.verdict or "", run.code or "").set(1)
+        # a run that was well and read nothing (or was recorded before there were verdicts) says nothing about reading
+        if run.verdict is not None or run.outcome in (Outcome.FAILED, Outcome.ABANDONED):
+            self.last_verdict.labels(name).set(run.verdict == "complete")
+
+    def plan_seen(self, name: str, plan: HeldPlan | None) -> None:
+        """Set whether a directory's open plan waits for a decision, and since when."""
+        waits = plan is not None and plan.state is PlanState.HELD
+        self.plan_held.labels(name).set(waits)
+        if plan is not None and waits:
+            self.plan_held_since.labels(name).set(plan.created_at.timestamp())
+        else:
+            self.plan_held_since.remove_by_labels({"directory": name})
 
     def people_counted(self, name: str, by_presence: Mapping[DirectoryPresence, int]) -> None:
         """Set how many people of a directory the store has, by presence."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import traceback
 from typing import Any
 
 from pydantic import SecretStr
@@ -41,3 +42,15 @@ def redact(name: str, value: Any) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         return [redact(name, item) for item in value]
     return value
+
+
+def forget_locals(error: BaseException) -> None:
+    """Empty the frames that an error and its causes came through and that have ended.
+
+    A library's frames hold what it sent, a bind request or a connection string with the password in it, and crash reporters
+    show the local variables of every frame.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        traceback.clear_frames(seen.__traceback__)
+        seen = seen.__cause__ or seen.__context__

@@ -8,4 +8,9 @@ from hypothesis import settings
 settings.register_profile("syncd", deadline=None)
 settings.load_profile("syncd")
 
-pytest_plugins = ["tests.fakes.host", "tests.servers.fixtures_ldap", "tests.servers.fixtures_sql"]
+pytest_plugins = [
+    "tests.fakes.host",
+    "tests.servers.fixtures_ldap",
+    "tests.servers.fixtures_sql",
+    "tests.servers.fixtures_vendors",
+]

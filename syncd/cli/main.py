@@ -16,7 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import syncd
-from syncd.cli import check, config, db, export, purge, roles, run, runs, status, sync, users
+from syncd.cli import check, config, db, explain, export, plan, purge, roles, run, runs, status, sync, users
 from syncd.cli.invocation import Invocation
 from syncd.cli.output import Format
 from syncd.errors import ConfigurationError, SyncdError
@@ -34,9 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for module in (check, sync, status, export, run, purge):
+for module in (check, sync, explain, status, export, run, purge):
     module.register(app)
-for family, name in ((runs, "runs"), (users, "users"), (roles, "roles"), (config, "config"), (db, "db")):
+for family, name in ((plan, "plan"), (runs, "runs"), (users, "users"), (roles, "roles"), (config, "config"), (db, "db")):
     app.add_typer(family.app, name=name)
 
 

@@ -1,63 +1,71 @@
-"""Plans as a dry run shows them: counts for people, every change for programs."""
+"""Plans as people and programs see them: of a dry run, and held ones."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from syncd.cli.output import Printer, Table
 from syncd.cli.runviews import shown_changes, totals
-from syncd.model.plan import Action, PersonChange, Plan, StructureChange
+from syncd.model.hold import ChangeRow, HeldPlan, objection_json
+from syncd.reconcile.render import rows, rules_of
+from syncd.reconcile.split import split
 
 if TYPE_CHECKING:
-    from syncd.services.sync import Planned
+    from collections.abc import Sequence
+
+    from syncd.model.hold import Objection
+    from syncd.services.planned import Planned
+    from syncd.settings.directory import DirectorySettings
 
 CHANGES = Table(
-    keys=("directory", "kind", "action", "id", "name", "fields"),
-    headings={"kind": "WHAT", "action": "CHANGE", "name": "WHO OR WHAT"},
+    keys=("directory", "held", *ChangeRow._fields),
+    headings={"kind": "WHAT", "action": "CHANGE", "name": "WHO OR WHAT", "field": "FIELD", "before": "OLD", "after": "NEW"},
+    empty="no change",
 )
+_NOTABLE = Table(keys=CHANGES.keys, headings={"kind": "WHAT", "action": "CHANGE", "name": "WHO OR WHAT", "after": "WHY"})
 _SHOWN = 20
-_LINKS = {
-    "memberships_added": ("membership", "add"),
-    "memberships_removed": ("membership", "remove"),
-    "grants_added": ("grant", "add"),
-    "grants_removed": ("grant", "remove"),
-}
+
+PLANS = Table(
+    keys=("id", "directory", "state", "created_at", "expires_at", "changes", "run_id", "decided_by", "reason", "why"),
+    headings={
+        "id": "PLAN",
+        "directory": "DIRECTORY",
+        "state": "STATE",
+        "created_at": "SINCE",
+        "expires_at": "UNTIL",
+        "changes": "CHANGES",
+        "why": "WHY",
+    },
+    numbers=frozenset({"id", "changes"}),
+    empty="no plan is or was held",
+)
 
 
-def plan_json(planned: Planned, objection: str | None) -> dict[str, Any]:
-    """A plan with its counts and changes. `objection`: why the guard would hold it; None when it would not."""
+# ---------------------------------------------------------------- of a dry run
+def plan_json(planned: Planned, objections: Sequence[Objection], settings: DirectorySettings) -> dict[str, Any]:
+    """A plan with its counts and changes, each of which says whether it would be held."""
     plan = planned.plan
+    safe, held = split(plan, objections)
+    rules = rules_of(settings)
+    changes = [
+        change_json(plan.directory, row, held=kept) for part, kept in ((safe, False), (held, True)) for row in rows(part, rules)
+    ]
     return {
         "directory": plan.directory,
         "server": planned.server,
         "entries_read": planned.entries_read,
         "digest": plan.digest,
-        "held": objection,
+        "held": [objection_json(objection) for objection in objections],
+        "held_digest": held.digest if objections else None,
         "counts": plan.counts | {"users": plan.people_seen, "issues": plan.issues_total},
-        "changes": list(changes(plan)),
+        "changes": changes,
     }
 
 
-def changes(plan: Plan) -> Iterator[dict[str, Any]]:
-    """Every change, each as an object with the same keys."""
-    for kind, name in (("organization", "organizations"), ("unit", "units"), ("role_identifier", "role_identifiers")):
-        for change in getattr(plan, name):
-            yield _change(plan, (kind, change.action), change.key, _name(change))
-    for role in plan.roles_created:
-        yield _change(plan, ("role", Action.CREATE), None, role)
-    for release in plan.releases:
-        yield _change(plan, ("name", Action.REMOVE), release.entry_id, release.field)
-    for person in plan.people:
-        yield _change(plan, ("person", person.action), person.entry_id, _dn(person), fields=_fields(person))
-    for attribute, (kind, action) in _LINKS.items():
-        for link in getattr(plan, attribute):
-            yield _change(plan, (kind, action), link.entry_id, link.target)
-    for issue in plan.issues_opened:
-        yield _change(plan, ("issue", "open"), issue.key, issue.dn, fields={"code": issue.code, "message": issue.message})
-    for key in plan.issues_closed:
-        yield _change(plan, ("issue", "close"), key, None)
+def change_json(directory: str, row: ChangeRow, *, held: bool) -> dict[str, Any]:
+    """One change with the keys of CHANGES."""
+    return {"directory": directory, "held": held, **row._asdict()}
 
 
 def print_plan(printer: Printer, plan: Mapping[str, Any]) -> None:
@@ -73,53 +81,73 @@ def print_plan(printer: Printer, plan: Mapping[str, Any]) -> None:
     printer.text(f"{plan['directory']}: this would change{totals(plan['counts'])}")
     for name, count in shown_changes(plan["counts"]):
         printer.text(f"  {count:>9}  {name}")
+    held = sum(change["held"] for change in plan["changes"])
     if plan["held"]:
-        printer.text(f"  It would be held: {plan['held']}.")
-    _print_notable(printer, plan)
+        printer.text(f"  {held} of these changes would be held for a decision; the others would be made:")
+    for objection in plan["held"]:
+        printer.text(f"  - {objection['message']}")
+    _print_notable(printer, plan["changes"])
 
 
-def _print_notable(printer: Printer, plan: Mapping[str, Any]) -> None:
+def _print_notable(printer: Printer, changes: Iterable[Mapping[str, Any]]) -> None:
     """What deserves a look before it happens: who would be disabled, and what cannot be used."""
-    notable = [
-        change | {"why": (change["fields"] or {}).get("message", "") if change["kind"] == "issue" else ""}
-        for change in plan["changes"]
-        if (change["kind"], change["action"]) in (("person", "disable"), ("issue", "open"))
-    ]
+    notable = [change for change in changes if (change["kind"], change["action"]) in (("person", "disable"), ("issue", "open"))]
     if notable:
-        headings = dict(CHANGES.headings) | {"why": "WHY"}
         printer.text()
-        printer.rows(Table(keys=CHANGES.keys, headings=headings), notable[:_SHOWN])
+        printer.rows(_NOTABLE, [{**change, "after": change["after"] or change["rule"]} for change in notable[:_SHOWN]])
     if len(notable) > _SHOWN:
         printer.text(f"… and {len(notable) - _SHOWN} more")
     printer.text("  Every change: --output json")
 
 
-def _change(
-    plan: Plan, what: tuple[str, str], key: str | None, name: str | None, *, fields: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """`what`: kind and action."""
-    kind, action = what
-    values = (plan.directory, kind, str(action), key, name, fields)
-    return dict(zip(CHANGES.keys, values, strict=True))
+# ---------------------------------------------------------------- held ones
+def held_json(plan: HeldPlan) -> dict[str, Any]:
+    """A held plan with the keys of the API's resource."""
+    return {
+        "id": plan.id,
+        "directory": plan.directory,
+        "run_id": plan.run_id,
+        "mode": plan.mode.value,
+        "digest": plan.digest,
+        "state": plan.state.value,
+        "objections": [objection_json(objection) for objection in plan.objections],
+        "counts": dict(plan.counts),
+        "changes": plan.changes,
+        "created_at": plan.created_at,
+        "expires_at": plan.expires_at,
+        "decided_at": plan.decided_at,
+        "decided_by": plan.decided_by,
+        "reason": plan.reason,
+    }
 
 
-def _name(change: StructureChange[Any]) -> str:
-    record = change.after or change.before
-    return str(getattr(record, "identifier", None) or getattr(record, "name", ""))
+def held_row(plan: HeldPlan) -> dict[str, Any]:
+    """A held plan for a table."""
+    return held_json(plan) | {"why": "; ".join(objection.message for objection in plan.objections)}
 
 
-def _dn(change: PersonChange) -> str:
-    if change.after is not None:
-        return change.after.dn
-    return change.before.dn if change.before is not None else ""
+def held_changes(plan: HeldPlan, found: Iterable[ChangeRow]) -> Iterator[dict[str, Any]]:
+    """Its changes, one at a time."""
+    return (change_json(plan.directory, row, held=True) for row in found)
 
 
-def _fields(change: PersonChange) -> dict[str, dict[str, Any]]:
-    return {name: {"before": _value(old), "after": _value(new)} for name, (old, new) in change.fields.items()}
-
-
-def _value(value: Any) -> Any:
-    """A field's value; of a photograph only its size and hash."""
-    if isinstance(value, bytes):
-        return f"{len(value)} bytes, SHA-256 {hashlib.sha256(value).hexdigest()[:16]}"
-    return value
+def print_held(printer: Printer, plan: HeldPlan, samples: Sequence[Mapping[str, Any]]) -> None:
+    """A held plan for people."""
+    printer.text(f"Plan {plan.id} of {plan.directory}: {plan.state.value}, found by run {plan.run_id}")
+    printer.text(
+        f"  held since {plan.created_at:%Y-%m-%d %H:%M} UTC, can be decided until {plan.expires_at:%Y-%m-%d %H:%M} UTC"
+    )
+    if plan.decided_at is not None:
+        who = f" by {plan.decided_by}" if plan.decided_by else ""
+        why = f": {plan.reason}" if plan.reason else ""
+        printer.text(f"  {plan.state.value} at {plan.decided_at:%Y-%m-%d %H:%M} UTC{who}{why}")
+    printer.text("  Why it is held:")
+    for objection in plan.objections:
+        printer.text(f"  - {objection.message}")
+    printer.text("  What it would do:")
+    for name, count in shown_changes(plan.counts):
+        printer.text(f"  {count:>9}  {name}")
+    printer.text()
+    printer.rows(CHANGES, samples)
+    if plan.changes > len(samples):
+        printer.text(f"… and {plan.changes - len(samples)} more: syncd plan show {plan.id} --changes, or --output csv")

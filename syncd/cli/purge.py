@@ -8,6 +8,7 @@ import typer
 
 from syncd.cli.invocation import of
 from syncd.cli.output import Table
+from syncd.errors import UsageError
 
 _PURGED = Table(
     keys=("directory", "users_purged"),
@@ -24,10 +25,15 @@ def register(app: typer.Typer) -> None:
 def purge(
     context: typer.Context,
     directory: Annotated[str | None, typer.Argument(help="Name of the directory; all of them when left out.")] = None,
+    confirm: Annotated[
+        int | None, typer.Option(min=1, help="Exactly how many people are to be deleted, when that is more than is usual.")
+    ] = None,
 ) -> None:
     """Delete people who have been gone from their directory for longer than `safety.purge_after`."""
+    if confirm is not None and directory is None:
+        raise UsageError("--confirm is for one directory: name it")
     invocation = of(context)
     with invocation.runtime(need_directories=True) as runtime:
         names = [directory] if directory is not None else sorted(runtime.directories)
-        rows = [{"directory": name, "users_purged": runtime.sync.purge(name)} for name in names]
+        rows = [{"directory": name, "users_purged": runtime.sync.purge(name, confirmed=confirm)} for name in names]
     invocation.printer.rows(_PURGED, rows)

@@ -18,7 +18,7 @@ from syncd.model.run import Mode, Outcome, Run, Trigger
 
 if TYPE_CHECKING:
     from syncd.bootstrap import Runtime
-    from syncd.services.sync import Planned, Progress
+    from syncd.services.planned import Planned, Progress
 
 # worst first: what a call that did several directories exits with
 _WORST = (78, 77, 69, 75, 1, 4, 3)
@@ -53,15 +53,17 @@ def _real(invocation: Invocation, runtime: Runtime, names: Sequence[str], mode: 
     runs: list[Run] = []
     with progress_bar(wanted=invocation.printer.for_people) as progress:
         for name in names:
-            runs += [_one(runtime, name, mode, progress)]
-    _print_runs(invocation.printer, runtime, runs)
+            run, _ = runtime.sync.request(name, mode=mode, trigger=Trigger.CLI, actor=actor())
+            runs += [do_run(runtime, run, progress)]
+    print_runs(invocation.printer, runtime, runs)
     return worst(map(exit_code, runs))
 
 
-def _one(runtime: Runtime, name: str, mode: Mode, progress: Callable[[Progress], None]) -> Run:
-    run, _ = runtime.sync.request(name, mode=mode, trigger=Trigger.CLI, actor=_actor())
+def do_run(runtime: Runtime, run: Run, progress: Callable[[Progress], None]) -> Run:
+    """Do a queued run, or wait while another process does it; the run at its end."""
     work: Stoppable[Run] = Stoppable(
-        lambda stopping: _to_its_end(runtime, run, stopping, progress), interrupt=lambda: runtime.sync.interrupt(name)
+        lambda stopping: _to_its_end(runtime, run, stopping, progress),
+        interrupt=lambda: runtime.sync.interrupt(run.directory),
     )
     return work.run()
 
@@ -108,7 +110,7 @@ def worst(codes: Any) -> int:
     return next((code for code in _WORST if code in found), max(found, default=0))
 
 
-def _actor() -> str:
+def actor() -> str:
     """The account of the system that asks."""
     try:
         return getpass.getuser()
@@ -116,7 +118,8 @@ def _actor() -> str:
         return ""
 
 
-def _print_runs(printer: Printer, runtime: Runtime, runs: Sequence[Run]) -> None:
+def print_runs(printer: Printer, runtime: Runtime, runs: Sequence[Run]) -> None:
+    """Finished runs, with what could not be used."""
     if printer.format is Format.JSON:
         items = [run_json(run) | {"issues": _issues(runtime, run)} for run in runs]
         printer.json({"items": items, "next": None})
@@ -174,9 +177,9 @@ def _dry(invocation: Invocation, runtime: Runtime, names: Sequence[str], mode: M
                 plans.append({"directory": name, "error": {"code": error.code, "message": error.message, "advice": error.hint}})
                 codes.append(error.exit_code)
                 continue
-            objection = runtime.sync.judge(planned)
-            plans.append(planviews.plan_json(planned, objection))
-            codes.append(HeldError.exit_code if objection else 0 if planned.plan.is_empty else EXIT_CHANGES)
+            objections = runtime.sync.judge(planned)
+            plans.append(planviews.plan_json(planned, objections, runtime.sync.settings[name]))
+            codes.append(HeldError.exit_code if objections else 0 if planned.plan.is_empty else EXIT_CHANGES)
     _print_plans(invocation.printer, plans)
     return worst(codes)
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import typer
 
 if TYPE_CHECKING:
-    from syncd.services.sync import Progress
+    from syncd.services.planned import Progress
 
 T = TypeVar("T")
 

@@ -7,15 +7,26 @@ run, which is a single reference and needs no lock. Everybody may read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from syncd.daemon.parts import OpenPlans
 from syncd.daemon.timetable import Past, Timetable
-from syncd.errors import SyncdError
+from syncd.errors import (
+    BindError,
+    SchemaOutdatedError,
+    StoppedError,
+    StoreError,
+    SyncdError,
+    TlsError,
+    TransientDirectoryError,
+    class_of,
+)
+from syncd.model.hold import HeldPlan
 from syncd.model.run import Mode, Outcome, Run
 from syncd.services.health import STALE_TICKS, DaemonFacts, DirectoryFacts, RunningFacts
+from syncd.services.planned import Progress
 from syncd.services.ports import RunStore
-from syncd.services.sync import Progress
 
 # seconds without a sign of life after which a loop counts as stuck; loops give one at least every 10 s
 LOOP_SILENCE = 60.0
@@ -33,9 +44,11 @@ class Observation:
     last_finished: Run | None
     # the newest full run that started; looked for far back only when asked to
     last_full: Run | None
+    # the plan that is held or approved
+    plan: HeldPlan | None
 
 
-def observe(runs: RunStore, directory: str, *, far: bool = False) -> Observation:
+def observe(runs: RunStore, holds: OpenPlans, directory: str, *, far: bool = False) -> Observation:
     """Blocking: read the store once. `far` searches the history for the last full run too."""
     newest = tuple(runs.list(directory=directory, limit=5))
     return Observation(
@@ -43,6 +56,7 @@ def observe(runs: RunStore, directory: str, *, far: bool = False) -> Observation
         last_complete=runs.last_complete(directory),
         last_finished=runs.last_finished(directory),
         last_full=_last_full(runs, directory, newest, pages=10 if far else 0),
+        plan=holds.open(directory),
     )
 
 
@@ -58,6 +72,29 @@ def _last_full(runs: RunStore, directory: str, newest: Iterable[Run], *, pages: 
     return None
 
 
+# what ends a run before a server has said whether it accepts the credentials
+_NOTHING_SAID = (TransientDirectoryError, TlsError, StoreError, StoppedError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusals:
+    """How often in a row the servers did not accept the credentials."""
+
+    count: int = 0
+    # when the run began that met the last one
+    at: datetime | None = None
+    # the newest run looked at
+    run_id: int = 0
+
+    def after(self, run: Run) -> Refusals:
+        """With one more finished run."""
+        kind = class_of(run.code)
+        if issubclass(kind, BindError) and kind.counts_towards_lockout:
+            return Refusals(count=self.count + 1, at=run.started_at or run.requested_at, run_id=run.id)
+        unknown = run.mode is Mode.ROLES or run.outcome is Outcome.ABANDONED or issubclass(kind, _NOTHING_SAID)
+        return replace(self, run_id=run.id) if unknown else Refusals(run_id=run.id)
+
+
 @dataclass(slots=True)
 class DirectoryState:
     """One directory, as far as it is known."""
@@ -70,20 +107,28 @@ class DirectoryState:
     last_finished: Run | None = None
     running: Run | None = None
     queued: Run | None = None
+    plan: HeldPlan | None = None
     progress: Progress | None = None
     next_due: datetime | None = None
+    # what kept the last run of this process from its record
+    failure: SyncdError | None = None
     # (run id, time): the newest start; a request that is still queued counts from the time it was made
     started: tuple[int, datetime] | None = None
     full_started: tuple[int, datetime] | None = None
+    refusals: Refusals = field(default_factory=Refusals)
 
     def take(self, observation: Observation) -> None:
         """Believe the store."""
         self.last_complete = observation.last_complete
         self.last_finished = observation.last_finished
+        self.plan = observation.plan
         self.queued = next((run for run in observation.newest if run.outcome is Outcome.QUEUED), None)
         self.running = next((run for run in observation.newest if run.outcome is Outcome.RUNNING), None)
         if self.running is None:
             self.progress = None
+        for finished in reversed(observation.newest):
+            if finished.outcome.final and finished.id > self.refusals.run_id:
+                self.refusals = self.refusals.after(finished)
         for run in (*observation.newest, observation.last_full):
             if run is not None and run.started_at is not None:
                 self.note_start(run, run.started_at)
@@ -102,7 +147,8 @@ class DirectoryState:
         return Past(
             started=self.started[1] if self.started else self.began,
             full_started=self.full_started[1] if self.full_started else self.began,
-            credentials_refused=self.last_finished is not None and self.last_finished.code == "invalid_credentials",
+            refusals=self.refusals.count,
+            refused=self.refusals.at,
         )
 
     def facts(self, now: datetime) -> DirectoryFacts:
@@ -111,9 +157,11 @@ class DirectoryState:
             name=self.name,
             last_complete=self.last_complete,
             last_attempt=self.last_finished,
+            plan=self.plan,
             running=self._running_facts(),
             queued=self.queued is not None,
             next_due=self.next_due,
+            unrecorded=self.failure,
             stale_before=self.timetable.stale_before(now - self.timetable.jitter, ticks=STALE_TICKS),
         )
 
@@ -168,10 +216,13 @@ class Board:
     def daemon_facts(self, monotonic: float) -> DaemonFacts:
         """What health wants to know of the process."""
         reachable: bool | None = None
-        message: str | None = None
+        schema: bool | None = None
+        error = self.store_error
+        message = error.message if error else None
         if self.store_answered is not None and monotonic - self.store_answered <= STORE_SILENCE:
-            reachable = self.store_error is None
-            message = self.store_error.message if self.store_error else None
+            # a database that answers with a schema that is not ours is there
+            schema = not isinstance(error, SchemaOutdatedError)
+            reachable = error is None or not schema
         elif self.store_answered is not None:
             message = f"The database has not answered for {monotonic - self.store_answered:.0f} s."
         return DaemonFacts(
@@ -180,6 +231,9 @@ class Board:
             ready=self.ready,
             stopping=self.stopping,
             store_reachable=reachable,
+            schema_current=schema if reachable else None,
+            store_code=error.code if error else None,
             store_message=message,
+            store_advice=error.hint if error else None,
             dead_loops=(*self.dead, *self.silent_loops(monotonic)),
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from functools import partial
 
 import structlog
@@ -18,12 +18,14 @@ from syncd.daemon import housekeeping
 from syncd.daemon.board import Board, DirectoryState
 from syncd.daemon.observer import Observer
 from syncd.daemon.parts import Runtime
+from syncd.daemon.recovery import Recovery
 from syncd.daemon.scheduler import Timer
 from syncd.daemon.tasks import TaskSet
 from syncd.daemon.timetable import parse_timetable
 from syncd.daemon.worker import Worker
 from syncd.errors import ConfigurationError, NotFoundError, SyncdError
 from syncd.metrics import Metrics
+from syncd.model.hold import HeldPlan
 from syncd.model.run import Mode, Run, Trigger
 from syncd.threads import Patient, in_thread
 
@@ -61,7 +63,9 @@ class Generation:
             for name, state in self._states.items()
         }
         self._observer = Observer(board, runtime=runtime, metrics=metrics, wake=self.wake, clock=runtime.clock)
+        self._recovery = Recovery(self._states, lease=runtime.lease, busy=self._is_busy, request=self._ask)
         self._requests: Patient[tuple[Run, bool]] = Patient(name="request run", timeout=REQUEST_TIMEOUT)
+        self._approvals: Patient[tuple[HeldPlan, Run]] = Patient(name="approve plan", timeout=REQUEST_TIMEOUT)
 
     async def start(self, openings: Mapping[str, Trigger]) -> None:
         """Take the board over and begin. The store is read once before, so that the timers know what went before them.
@@ -79,17 +83,27 @@ class Generation:
             worker.wake()
             self._spawn_beating(f"scheduler {name}", self._timer(name, openings.get(name)).run)
         self._spawn_beating("observer", self._observer.run)
+        self._spawn_beating("recovery", self._recovery.run)
         self._spawn("housekeeping", housekeeping.run(self.runtime, stopping=self._stopping))
 
-    async def request(self, directory: str, *, mode: Mode, trigger: Trigger, actor: str = "") -> tuple[Run, bool]:
-        """Queue a run and wake its worker. Raises NotFoundError, StoreError."""
+    async def request(
+        self, directory: str, *, mode: Mode, trigger: Trigger, actor: str = "", since: datetime | None = None
+    ) -> tuple[Run, bool]:
+        """Queue a run and wake its worker. `since`: as of `RunStore.request`. Raises NotFoundError, StoreError."""
         if directory not in self._workers:
             raise NotFoundError(f"no directory is called {directory!r}")
         run, new = await self._requests.call(
-            partial(self.runtime.sync.request, directory, mode=mode, trigger=trigger, actor=actor)
+            partial(self.runtime.sync.request, directory, mode=mode, trigger=trigger, actor=actor, since=since)
         )
         self.wake(directory)
         return run, new
+
+    async def approve(self, plan_id: int, *, actor: str, reason: str) -> tuple[HeldPlan, Run]:
+        """Approve a held plan and wake the worker for the run that applies it. Raises NotFoundError, PlanClosedError,
+        StoreError."""
+        plan, run = await self._approvals.call(partial(self.runtime.plans.approve, plan_id, actor=actor, reason=reason))
+        self.wake(plan.directory)
+        return plan, run
 
     async def request_all(self, *, mode: Mode, trigger: Trigger) -> None:
         """Queue a run of every directory; what cannot be queued is logged."""
@@ -151,11 +165,22 @@ class Generation:
         self._spawn(name, body(beat))
 
     def _timer(self, name: str, opening: Trigger | None) -> Timer:
-        async def ask(mode: Mode, trigger: Trigger) -> Run:
-            run, _ = await self.request(name, mode=mode, trigger=trigger)
-            return run
+        return Timer(
+            self._states[name],
+            clock=self.runtime.clock,
+            request=partial(self._ask, name),
+            refresh=self._observer.look,
+            opening=opening,
+        )
 
-        return Timer(self._states[name], clock=self.runtime.clock, request=ask, refresh=self._observer.look, opening=opening)
+    async def _ask(self, directory: str, mode: Mode, trigger: Trigger) -> Run:
+        # other daemons follow the same schedule: whoever comes second finds the first one's run
+        since = self._states[directory].past.started if trigger is Trigger.SCHEDULE else None
+        run, _ = await self.request(directory, mode=mode, trigger=trigger, since=since)
+        return run
+
+    def _is_busy(self, directory: str) -> bool:
+        return self._workers[directory].busy
 
     async def _finished(self, run: Run) -> None:
         self._metrics.run_finished(run)

@@ -11,9 +11,11 @@ from syncd.clock import Clock
 from syncd.daemon.board import Board
 from syncd.daemon.generation import Generation
 from syncd.errors import DatabaseUnavailableError
+from syncd.http.context import Plans
 from syncd.metrics import Metrics
+from syncd.model.hold import HeldPlan
 from syncd.model.run import Mode, Run, Trigger
-from syncd.services.health import HealthReport, Problem, assess, ready_problems
+from syncd.services.health import HealthReport, assess
 from syncd.services.ports import RunStore
 
 
@@ -32,9 +34,6 @@ class DaemonHost:
         directories = tuple(state.facts(now) for state in self.board.directories.values())
         return assess(now, self.board.daemon_facts(self.clock.monotonic()), directories)
 
-    def ready_problems(self) -> tuple[Problem, ...]:
-        return ready_problems(self.board.daemon_facts(self.clock.monotonic()))
-
     @property
     def operator_token(self) -> SecretStr | None:
         generation = self.generation()
@@ -44,8 +43,15 @@ class DaemonHost:
     def runs(self) -> RunStore:
         return self._working().runtime.runs
 
+    @property
+    def plans(self) -> Plans:
+        return self._working().runtime.plans
+
     async def request_run(self, directory: str, *, mode: Mode, actor: str) -> tuple[Run, bool]:
         return await self._working().request(directory, mode=mode, trigger=Trigger.API, actor=actor)
+
+    async def approve_plan(self, plan_id: int, *, actor: str, reason: str) -> tuple[HeldPlan, Run]:
+        return await self._working().approve(plan_id, actor=actor, reason=reason)
 
     def _working(self) -> Generation:
         generation = self.generation()

@@ -13,7 +13,7 @@ import structlog
 
 from syncd.clock import Clock
 from syncd.daemon.parts import Runtime
-from syncd.errors import LeaseHeldError, SyncdError
+from syncd.errors import HeldError, LeaseHeldError, SyncdError
 from syncd.settings.duration import parse_duration
 from syncd.threads import in_thread
 
@@ -42,8 +42,9 @@ def tidy(runtime: Runtime, *, clock: Clock, stopping: Callable[[], bool]) -> boo
     try:
         before = clock.now() - parse_duration(runtime.settings.history.runs)
         pruned = runtime.runs.prune(finished_before=before)
+        runtime.holds.prune(decided_before=before)
     except SyncdError as error:
-        log.warning("old runs not deleted", code=error.code, message=error.message)
+        log.warning("old runs and plans not deleted", code=error.code, message=error.message)
         return False
     if pruned:
         log.info("old runs deleted", runs=pruned, finished_before=before.isoformat())
@@ -53,6 +54,9 @@ def tidy(runtime: Runtime, *, clock: Clock, stopping: Callable[[], bool]) -> boo
 def _purge(runtime: Runtime, directory: str) -> bool:
     try:
         runtime.sync.purge(directory)
+    except HeldError as error:
+        log.error("people not purged", directory=directory, message=error.message, advice=error.hint)
+        return True
     except LeaseHeldError:
         log.debug("purge put off while a run is at work", directory=directory)
         return False

@@ -16,7 +16,7 @@ import structlog
 from syncd.clock import Clock
 from syncd.daemon.board import Board, Observation, observe
 from syncd.daemon.parts import Runtime
-from syncd.errors import StoreError, SyncdError
+from syncd.errors import SchemaOutdatedError, StoreError, SyncdError
 from syncd.metrics import Metrics
 from syncd.model.records import DirectoryPresence
 from syncd.threads import Patient
@@ -25,6 +25,8 @@ log = structlog.get_logger("syncd.observer")
 
 INTERVAL = 2.0
 TIMEOUT = 5.0
+# the schema is looked at in every so many looks, and after each error: somebody may upgrade the database under a daemon
+SCHEMA_EVERY = 15
 
 
 class Observer:
@@ -40,6 +42,8 @@ class Observer:
         self._counts: Patient[Mapping[DirectoryPresence, int]] = Patient(name="count people", timeout=TIMEOUT)
         # the first successful look searches the history too
         self._far = True
+        # looks until the schema is looked at again
+        self._schema_in = 0
 
     async def run(self, beat: Callable[[], None]) -> None:
         """Until cancelled."""
@@ -61,17 +65,22 @@ class Observer:
         try:
             seen = await self._patient.call(self._read)
         except StoreError as error:
+            self._schema_in = 0
             self._note_store(error)
             raise
         self._far = False
+        self._schema_in = (self._schema_in or SCHEMA_EVERY) - 1
         self._note_store(None)
         for name, observation in seen.items():
             if self._take(name, observation):
                 await self._count_people(name)
 
     def _read(self) -> Mapping[str, Observation]:
-        self._runtime.ping_store()
-        return {name: observe(self._runtime.runs, name, far=self._far) for name in self._runtime.settings.directories}
+        runtime = self._runtime
+        runtime.ping_store()
+        if not self._schema_in:
+            runtime.check_schema()
+        return {name: observe(runtime.runs, runtime.holds, name, far=self._far) for name in runtime.settings.directories}
 
     def _take(self, name: str, observation: Observation) -> bool:
         """Put it on the board; whether a complete run has come since the last look."""
@@ -86,6 +95,7 @@ class Observer:
             last_finished=state.last_finished,
             running=state.running is not None,
         )
+        self._metrics.plan_seen(name, state.plan)
         if state.queued is not None:
             self._wake(name)
         after = state.last_complete
@@ -102,8 +112,12 @@ class Observer:
     def _note_store(self, error: StoreError | None) -> None:
         before = self._board.store_error
         self._board.store_answers(self._clock.monotonic(), error)
-        self._metrics.store_up.set(error is None)
-        if error is not None and before is None:
-            log.error("database not reachable", code=error.code, message=error.message, advice=error.hint)
+        outdated = isinstance(error, SchemaOutdatedError)
+        self._metrics.store_up.set(error is None or outdated)
+        if error is None or outdated:
+            self._metrics.schema_current.set(not outdated)
+        if error is not None and (before is None or outdated is not isinstance(before, SchemaOutdatedError)):
+            event = "database not usable" if outdated else "database not reachable"
+            log.error(event, code=error.code, message=error.message, advice=error.hint)
         elif error is None and before is not None:
             log.info("database reachable again")

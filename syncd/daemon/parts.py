@@ -6,20 +6,25 @@ Everything here blocks and is called in threads only.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Protocol
 
 from syncd.clock import Clock
+from syncd.http.context import Plans
+from syncd.model.hold import HeldPlan
 from syncd.model.records import DirectoryPresence
 from syncd.model.run import Mode, Run, Trigger
+from syncd.services.planned import Progress
 from syncd.services.ports import RunStore
-from syncd.services.sync import Progress
 from syncd.settings.root import RootSettings
 
 
 class Syncing(Protocol):
     """The use cases of syncing."""
 
-    def request(self, directory: str, *, mode: Mode, trigger: Trigger, actor: str = "") -> tuple[Run, bool]:
+    def request(
+        self, directory: str, *, mode: Mode, trigger: Trigger, actor: str = "", since: datetime | None = None
+    ) -> tuple[Run, bool]:
         """Queue a run; (the run, whether it is new). Raises NotFoundError, StoreError."""
 
     def work(self, directory: str, *, stopping: Callable[[], bool], progress: Callable[[Progress], None] = ...) -> Run | None:
@@ -39,6 +44,23 @@ class Census(Protocol):
         """People of this directory. Raises StoreError."""
 
 
+class OpenPlans(Protocol):
+    """The plans that wait, for health."""
+
+    def open(self, directory: str) -> HeldPlan | None:
+        """The one that is held or approved. Raises StoreError."""
+
+    def prune(self, *, decided_before: datetime) -> int:
+        """Delete closed plans older than that; how many. Raises StoreError."""
+
+
+class Leases(Protocol):
+    """Who is at work, for the recovery."""
+
+    def free(self, directory: str) -> bool:
+        """Whether no process has the lease right now. Raises StoreError."""
+
+
 class Runtime(Protocol):
     """Everything wired for one configuration."""
 
@@ -55,10 +77,23 @@ class Runtime(Protocol):
     def runs(self) -> RunStore: ...
 
     @property
+    def holds(self) -> OpenPlans: ...
+
+    @property
+    def plans(self) -> Plans: ...
+
+    @property
+    def lease(self) -> Leases: ...
+
+    @property
     def queries(self) -> Census: ...
 
     def ping_store(self) -> None:
         """Raises StoreError when the database does not answer."""
+
+    def check_schema(self) -> None:
+        """Raises SchemaOutdatedError when the database is not at the revision of this version, StoreError when it does not
+        answer."""
 
     def close(self) -> None:
         """Give back connections; never raises."""

@@ -72,6 +72,7 @@ class Timer:
             return LONGEST_SLEEP
         if self._failing:
             self._failing = False
+            self._state.failure = None
             log.info("runs can be requested again", directory=self._state.name)
         if self._state.next_due is None:
             return LONGEST_SLEEP
@@ -94,7 +95,7 @@ class Timer:
 
     async def _ask(self, mode: Mode, trigger: Trigger) -> None:
         run = await self._request(mode, trigger)
-        self._state.note_start(run, self._clock.now())
+        self._state.note_start(run, run.started_at or self._clock.now())
         self._delay = self._draw(self._state.timetable.jitter)
 
     def _next(self, now: datetime) -> Due | None:
@@ -105,4 +106,5 @@ class Timer:
     def _note_failure(self, error: SyncdError) -> None:
         write = log.debug if self._failing else log.error
         self._failing = True
+        self._state.failure = error
         write("run not requested", directory=self._state.name, code=error.code, message=error.message)

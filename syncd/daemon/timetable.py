@@ -15,9 +15,9 @@ from syncd.daemon.schedule import Schedule, parse_schedule
 from syncd.model.run import Mode
 from syncd.settings.directory import ScheduleSettings
 
-# A wrong password is tried by the schedule four times a day and no more, so that the usual lockout policy (five failures)
-# never fires; whoever mends it asks for a run, or restarts.
-CREDENTIALS_PAUSE = timedelta(hours=7)
+# After one, two, three and more refusals of the bind in a row the schedule waits so long. In no 24 hours are there more than
+# four tries, so that the usual lockout policy (five failures) never fires; whoever mends it asks for a run, or restarts.
+REFUSAL_PAUSES = (timedelta(hours=1), timedelta(hours=4), timedelta(hours=12), timedelta(hours=24))
 
 # A start that lies further ahead than clocks of one site differ was written before the clock was set back.
 CLOCK_SKEW = timedelta(minutes=5)
@@ -30,8 +30,15 @@ class Past:
     # last start of any run that reads, and of a full one; where there was none, when the timer began
     started: datetime
     full_started: datetime
-    # the last finished run failed with invalid_credentials
-    credentials_refused: bool = False
+    # how often in a row a server did not accept the credentials, and when the run began that met the last refusal
+    refusals: int = 0
+    refused: datetime | None = None
+
+    def paused_until(self, now: datetime) -> datetime | None:
+        """Before that nothing is tried by itself. None without a refusal, or for one that a wrong clock put into the future."""
+        if not self.refusals or self.refused is None or self.refused > now + CLOCK_SKEW:
+            return None
+        return self.refused + REFUSAL_PAUSES[min(self.refusals, len(REFUSAL_PAUSES)) - 1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +67,7 @@ class Timetable:
             return None
         first = pending[0]
         modes = {due.mode for due in pending if due.at <= max(now, first.at)}
-        at = first.at + delay
-        if past.credentials_refused:
-            at = max(at, past.started + CREDENTIALS_PAUSE)
+        at = max(first.at + delay, past.paused_until(now) or first.at)
         return Due(at=at, mode=Mode.FULL if Mode.FULL in modes else Mode.CHANGES)
 
     def stale_before(self, now: datetime, *, ticks: int) -> datetime | None:

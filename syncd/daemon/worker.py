@@ -16,7 +16,7 @@ from syncd.daemon.board import DirectoryState
 from syncd.daemon.parts import Syncing
 from syncd.errors import LeaseHeldError, StoppedError, SyncdError
 from syncd.model.run import Run
-from syncd.services.sync import Progress
+from syncd.services.planned import Progress
 from syncd.threads import in_thread
 
 log = structlog.get_logger("syncd.worker")
@@ -113,6 +113,7 @@ class Worker:
         finally:
             self._state.progress = None
         self._failing = False
+        self._state.failure = None
         return run
 
     def _work(self) -> Run | None:
@@ -125,4 +126,5 @@ class Worker:
     def _note_failure(self, error: SyncdError) -> None:
         write = log.debug if self._failing else log.error
         self._failing = True
+        self._state.failure = error
         write("run could not be done", directory=self.directory, code=error.code, message=error.message, advice=error.hint)

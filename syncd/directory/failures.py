@@ -23,6 +23,7 @@ from syncd.errors import (
     ReceiveTimeoutError,
     TlsError,
     TlsExpiredError,
+    TlsNotYetValidError,
     TlsUnknownIssuerError,
     TlsWrongHostError,
     TransientDirectoryError,
@@ -33,7 +34,7 @@ NAME_RESOLUTION, CONNECT, TLS, STARTTLS, BIND, READ = "name resolution", "connec
 # X509_V_ERR_… of OpenSSL's x509_vfy.h
 _CERTIFICATE_FAULTS: dict[int, type[TlsError]] = {
     2: TlsUnknownIssuerError,  # UNABLE_TO_GET_ISSUER_CERT
-    9: TlsExpiredError,  # CERT_NOT_YET_VALID
+    9: TlsNotYetValidError,  # CERT_NOT_YET_VALID
     10: TlsExpiredError,  # CERT_HAS_EXPIRED
     18: TlsUnknownIssuerError,  # DEPTH_ZERO_SELF_SIGNED_CERT
     19: TlsUnknownIssuerError,  # SELF_SIGNED_CERT_IN_CHAIN

@@ -55,10 +55,10 @@ def _connect(
     name: str, settings: DirectorySettings, server: ServerUrl, clock: Clock, opened: ExitStack
 ) -> Generator[CheckLine, None, LdapSession]:
     """Raises DirectoryError at the first step that fails; the session is the generator's return value."""
-    addresses = resolve(server)
+    timeout = settings.connect_timeout
+    addresses = resolve(server, timeout=timeout)
     numbers = dict.fromkeys(str(address[0]) for *_, address in addresses)
     yield _passed(NAME_RESOLUTION, f"{server.host} is {', '.join(numbers)}")
-    timeout = settings.connect_timeout
     connected = open_tcp(server, addresses, timeout=timeout)
     opened.callback(close, connected)
     yield _passed(CONNECT, f"connected to {connected.getpeername()[0]} port {server.port}")

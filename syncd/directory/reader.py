@@ -9,16 +9,17 @@ While the pages are looked at the server is not left idle: the next page is aske
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 
 from syncd.directory.ber import BerError
 from syncd.directory.failures import READ, failure
 from syncd.directory.messages import PAGED_RESULTS, Result, encode_search, paged_results, parse_cookie
-from syncd.directory.references import missing_parts
+from syncd.directory.references import hidden_parts
 from syncd.directory.results import SUCCESS, search_error
 from syncd.directory.wire import Wire
-from syncd.errors import DirectoryError, IncompleteReadError, PagingUnsupportedError, ReferralError
+from syncd.errors import DirectoryError, IncompleteReadError, PagingUnsupportedError
 from syncd.model.entry import Entry
 from syncd.model.reading import Scope, Search, ServerInfo, Verdict
 
@@ -68,6 +69,11 @@ class PagedReading:
             references=references,
         )
 
+    @property
+    def in_progress(self) -> bool:
+        """Whether it has begun and is not at its end: the connection is in its hands."""
+        return inspect.getgeneratorstate(self._batches) in (inspect.GEN_SUSPENDED, inspect.GEN_RUNNING)
+
     def close(self) -> None:
         """End it early; the connection stays usable for the next search."""
         self._batches.close()
@@ -90,7 +96,7 @@ class PagedReading:
                     empty_pages += 1
                     if empty_pages > _MOST_EMPTY_PAGES:
                         end = self._malformed(f"{empty_pages} pages without entries one after another")
-            self._end = end or self._hidden_parts()
+            self._end = end or hidden_parts(self._references, search=self._search, server=self._server)
         except DirectoryError as error:
             self._end = error
         finally:
@@ -145,17 +151,3 @@ class PagedReading:
 
     def _malformed(self, what: str) -> DirectoryError:
         return failure(BerError(what), url=self._server.url, phase=READ)
-
-    def _hidden_parts(self) -> DirectoryError | None:
-        """The error if the server keeps a part of what was searched elsewhere."""
-        missing = missing_parts(self._references, base_dn=self._search.base_dn, naming_contexts=self._server.naming_contexts)
-        if not missing:
-            return None
-        url = self._server.url
-        return ReferralError(
-            f"{url}: {READ}: {len(missing)} part(s) of the search for {self._search.purpose} are on other servers: "
-            f"{', '.join(missing[:3])}.",
-            advice="References are never followed: narrow the search base, or make those servers directories of their own.",
-            server=url,
-            phase=READ,
-        )

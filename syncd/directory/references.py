@@ -10,10 +10,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
 
+from syncd.directory.failures import READ
+from syncd.errors import ReferralError
 from syncd.model.dn import InvalidDN, is_under, normalize
+from syncd.model.reading import Search, ServerInfo
 
 # application partitions and the configuration of an Active Directory forest
 _NOBODY_LIVES_IN = ("dc=domaindnszones,", "dc=forestdnszones,", "cn=configuration,", "cn=schema,cn=configuration,")
+
+
+def hidden_parts(references: Iterable[tuple[str, ...]], *, search: Search, server: ServerInfo) -> ReferralError | None:
+    """The error if the server keeps a part of what was searched elsewhere."""
+    missing = missing_parts(references, base_dn=search.base_dn, naming_contexts=server.naming_contexts)
+    if not missing:
+        return None
+    return ReferralError(
+        f"{server.url}: {READ}: {len(missing)} part(s) of the search for {search.purpose} are on other servers: "
+        f"{', '.join(missing[:3])}.",
+        advice="References are never followed: narrow the search base, or make those servers directories of their own.",
+        server=server.url,
+        phase=READ,
+    )
 
 
 def missing_parts(references: Iterable[tuple[str, ...]], *, base_dn: str, naming_contexts: Iterable[str]) -> list[str]:

@@ -11,13 +11,21 @@ import re
 from ldap3.core.results import RESULT_CODES
 
 from syncd.errors import (
+    AccountDisabledError,
+    AccountExpiredError,
+    AccountLockedError,
     AdminLimitError,
     BindError,
+    BindPasswordExpiredError,
+    BindPasswordMustChangeError,
+    ChannelBindingRequiredError,
     DirectoryError,
     InsufficientAccessError,
     InvalidCredentialsError,
     InvalidFilterError,
     LdapResultError,
+    LogonHoursError,
+    LogonWorkstationError,
     NoSuchBaseError,
     PagingUnsupportedError,
     ReferralError,
@@ -62,18 +70,24 @@ _BIND: dict[int, type[DirectoryError]] = {
 
 # Win32 error codes in the diagnosticMessage of Active Directory and Samba: "AcceptSecurityContext error, data 52e, v4563"
 _SUB_CODE = re.compile(r"\bdata ([0-9a-f]{3,8})\b", re.IGNORECASE)
-_SUB_CODES = {
-    "525": "there is no such account",
-    "52e": "the password is wrong, or there is no such account",
-    "530": "the account may not log on at this time",
-    "531": "the account may not log on from this machine",
-    "532": "the account's password has expired",
-    "533": "the account is disabled",
-    "568": "the account is in too many groups",
-    "701": "the account has expired",
-    "773": "the account's password must be changed first",
-    "775": "the account is locked out",
+_SUB_CODES: dict[str, tuple[type[DirectoryError], str]] = {
+    "525": (InvalidCredentialsError, "there is no such account"),
+    "52e": (InvalidCredentialsError, "the password is wrong, or there is no such account"),
+    "530": (LogonHoursError, "the account may not log on at this time"),
+    "531": (LogonWorkstationError, "the account may not log on from this machine"),
+    "532": (BindPasswordExpiredError, "the account's password has expired"),
+    "533": (AccountDisabledError, "the account is disabled"),
+    "568": (InvalidCredentialsError, "the account is in too many groups"),
+    "701": (AccountExpiredError, "the account has expired"),
+    "773": (BindPasswordMustChangeError, "the account's password must be changed first"),
+    "775": (AccountLockedError, "the account is locked out"),
 }
+# 389-ds says with other result codes what Active Directory says with sub-codes; OpenLDAP says 49 and nothing to all of it
+_TEXTS: tuple[tuple[int, str, type[DirectoryError], str], ...] = (
+    (19, "password retry limit", AccountLockedError, "the account is locked out"),
+    (49, "password expired", BindPasswordExpiredError, "the account's password has expired"),
+    (53, "account inactivated", AccountDisabledError, "the account is disabled"),
+)
 _CHANNEL_BINDING = "80090346"
 # how Active Directory and Samba say, with operationsError, that anonymous clients may not search
 _NOT_BOUND = ("000004dc", "without authentication")
@@ -92,20 +106,26 @@ def search_error(code: int, text: str, *, url: str, purpose: str) -> DirectoryEr
 
 def bind_error(code: int, text: str, *, url: str, secret: str = "") -> DirectoryError:
     """Why a bind was refused. `secret` is struck out should the server repeat it."""
-    kind = _BIND.get(code, BindError)
     if secret:
         text = text.replace(secret, "***")
-    meaning = ""
-    if _CHANNEL_BINDING in text:
-        kind, meaning = StrongerAuthRequiredError, "the server wants channel binding tokens"
-    elif code == _INVALID_CREDENTIALS and (found := _SUB_CODE.search(text)):
-        meaning = _SUB_CODES.get(found.group(1).lower(), "")
+    kind, meaning = _bind_refusal(code, text)
     return _error(kind, code, text, url=url, phase="bind", what="the server refused the bind with", meaning=meaning)
+
+
+def _bind_refusal(code: int, text: str) -> tuple[type[DirectoryError], str]:
+    """The class for a refused bind, and what the server's text means; "" when it says it itself."""
+    kind = _BIND.get(code, BindError)
+    if _CHANNEL_BINDING in text:
+        return ChannelBindingRequiredError, "the server wants channel binding tokens"
+    if code == _INVALID_CREDENTIALS and (found := _SUB_CODE.search(text)):
+        return _SUB_CODES.get(found.group(1).lower(), (kind, ""))
+    said = text.lower()
+    return next(((known, meaning) for number, part, known, meaning in _TEXTS if number == code and part in said), (kind, ""))
 
 
 def refuses_credentials(error: DirectoryError) -> bool:
     """Whether to ask no other server: the next attempt could be the one that locks the account."""
-    return isinstance(error, BindError) and not isinstance(error, StrongerAuthRequiredError)
+    return isinstance(error, BindError) and error.counts_towards_lockout
 
 
 def name_of(code: int) -> str:

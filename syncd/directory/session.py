@@ -9,13 +9,14 @@ from collections.abc import Collection
 import structlog
 
 from syncd.directory.bind import Credentials, bind, handshake, start_tls
+from syncd.directory.fetch import fetch
 from syncd.directory.messages import encode_search
 from syncd.directory.reader import PagedReading
 from syncd.directory.results import SUCCESS, refuses_credentials
 from syncd.directory.tls import describe, tls_context
 from syncd.directory.transport import ServerUrl, close, open_tcp, resolve
 from syncd.directory.vendors import ROOT_DSE, server_info
-from syncd.directory.wire import Wire
+from syncd.directory.wire import Limit, Wire
 from syncd.errors import DirectoryError
 from syncd.model.entry import Entry
 from syncd.model.reading import Search, ServerInfo
@@ -44,6 +45,12 @@ class LdapSession:
         self._reading = PagedReading(self._wire, search, server=self._server, page_size=self._page_size)
         return self._reading
 
+    def fetch(self, search: Search) -> list[Entry]:
+        """A small search in one piece, without paging. Raises DirectoryError, RuntimeError while a read is in progress."""
+        if self._reading is not None and self._reading.in_progress:
+            raise RuntimeError(f"the search for {search.purpose} was begun while a read is in progress on the same session")
+        return fetch(self._wire, search, server=self._server)
+
     def close(self) -> None:
         """Unbind and close. From another thread it also ends a read that is waiting for the server."""
         self._wire.close()
@@ -63,9 +70,9 @@ class LdapDirectory:
     def connect(self, *, skip: Collection[str] = ()) -> LdapSession:
         """Connect and bind to the first of `urls` that answers.
 
-        Every attempt has at most `connect_timeout` seconds for each of name, connection, TLS and bind. Raises DirectoryError
-        of the last server; of the first one that does not accept the credentials, since each further attempt with a wrong
-        password counts towards a lockout.
+        Every attempt has at most `connect_timeout` seconds for each of name, connection, TLS, bind and rootDSE. Raises
+        DirectoryError of the last server; of the first one that does not accept the credentials, since each further attempt
+        with a wrong password counts towards a lockout.
         """
         credentials = Credentials.of(self._settings)
         failed: DirectoryError | None = None
@@ -99,7 +106,7 @@ def open_protected(server: ServerUrl, settings: DirectorySettings, *, directory:
     timeout = settings.connect_timeout
     protected = server.ldaps or settings.tls.starttls
     context = tls_context(settings.tls) if protected else None
-    plain = open_tcp(server, resolve(server), timeout=timeout)
+    plain = open_tcp(server, resolve(server, timeout=timeout), timeout=timeout)
     if context is None:
         return plain
     return protect(plain, context, server, timeout=timeout, directory=directory)
@@ -118,9 +125,9 @@ def protect(
 
 def open_session(connected: socket.socket, settings: DirectorySettings, *, url: str) -> LdapSession:
     """A session on a bound connection: asks the server who it is. Raises DirectoryError."""
-    wire = Wire(connected, url=url, receive_timeout=settings.receive_timeout)
+    wire = Wire(connected, url=url, receive_timeout=settings.receive_timeout, page_timeout=settings.page_timeout)
     server = server_info(
-        _root_dse(wire),
+        _root_dse(wire, timeout=settings.connect_timeout),
         url=url,
         tls=describe(connected),
         vendor=settings.vendor,
@@ -129,8 +136,9 @@ def open_session(connected: socket.socket, settings: DirectorySettings, *, url: 
     return LdapSession(wire, server, page_size=settings.page_size)
 
 
-def _root_dse(wire: Wire) -> dict[str, list[bytes]]:
+def _root_dse(wire: Wire, *, timeout: float) -> dict[str, list[bytes]]:
     """The rootDSE's attributes; nothing from a server that does not show it."""
     entries: list[Entry] = []
-    result = wire.collect(wire.send(encode_search(ROOT_DSE)), entries=entries, references=[])
+    limit = Limit("connect_timeout", timeout)
+    result = wire.collect(wire.send(encode_search(ROOT_DSE)), entries=entries, references=[], limit=limit)
     return entries[0].attributes if result.code == SUCCESS and entries else {}

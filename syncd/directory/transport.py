@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -48,13 +49,27 @@ class ServerUrl:
         return cls(url=url, host=host, port=port or _PORTS[parts.scheme], ldaps=parts.scheme == "ldaps")
 
 
-def resolve(server: ServerUrl) -> list[_Address]:
-    """The addresses of a server, in the order to try them. Raises NameResolutionError."""
-    try:
-        return list(socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM))
-    except (OSError, UnicodeError) as error:
-        cause = error if isinstance(error, socket.gaierror) else socket.gaierror(0, str(error))
-        raise failure(cause, url=server.url, phase=NAME_RESOLUTION) from error
+def resolve(server: ServerUrl, *, timeout: float) -> list[_Address]:
+    """The addresses of a server, in the order to try them. Raises NameResolutionError.
+
+    The system's resolver knows no deadline, so it is asked in a thread, which is left to itself if it does not answer.
+    """
+    answers: list[list[_Address] | Exception] = []
+
+    def ask() -> None:
+        try:
+            answers.append(list(socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)))
+        except (OSError, UnicodeError) as error:
+            answers.append(error)
+
+    resolver = threading.Thread(target=ask, name="resolver", daemon=True)
+    resolver.start()
+    resolver.join(timeout)
+    answer = answers[0] if answers else socket.gaierror(socket.EAI_AGAIN, f"no answer within {timeout:g} s")
+    if isinstance(answer, Exception):
+        cause = answer if isinstance(answer, socket.gaierror) else socket.gaierror(0, str(answer))
+        raise failure(cause, url=server.url, phase=NAME_RESOLUTION) from answer
+    return answer
 
 
 def open_tcp(server: ServerUrl, addresses: list[_Address], *, timeout: float) -> socket.socket:
@@ -79,7 +94,9 @@ def open_tcp(server: ServerUrl, addresses: list[_Address], *, timeout: float) ->
                 raise failure(error, url=server.url, phase=CONNECT, seconds=timeout) from error
         else:
             return opened
-    raise NameResolutionError(f"{server.url}: {NAME_RESOLUTION}: the name has no address.", server=server.url)
+    raise NameResolutionError(
+        f"{server.url}: {NAME_RESOLUTION}: the name has no address.", server=server.url, phase=NAME_RESOLUTION
+    )
 
 
 def close(opened: socket.socket) -> None:

@@ -10,9 +10,11 @@ import contextlib
 import itertools
 import socket
 import threading
+from typing import NamedTuple
 
 from syncd.directory.ber import BerError
 from syncd.directory.cutter import Cutter, Message
+from syncd.directory.deadline import Deadline
 from syncd.directory.failures import READ, failure
 from syncd.directory.messages import (
     EXTENDED_RESPONSE,
@@ -29,7 +31,7 @@ from syncd.directory.messages import (
 )
 from syncd.directory.results import name_of, printable
 from syncd.directory.transport import close
-from syncd.errors import ConnectionLostError, DirectoryError
+from syncd.errors import ConnectionLostError, DirectoryError, ReceiveTimeoutError
 from syncd.model.entry import Entry
 
 # What the kernel has ready is taken at once; more than a page's worth of bytes at a time gains nothing.
@@ -39,15 +41,24 @@ _UNSOLICITED = 0
 _GOODBYE_SECONDS = 1.0
 
 
+class Limit(NamedTuple):
+    """How long an answer may take as a whole, and the setting that says so."""
+
+    name: str
+    seconds: float
+
+
 class Wire:
     """Sends operations and collects their answers, one search at a time."""
 
-    def __init__(self, connected: socket.socket, *, url: str, receive_timeout: float) -> None:
-        """`connected`: bound, no answer outstanding. `receive_timeout`: seconds to wait for the next bytes."""
+    def __init__(self, connected: socket.socket, *, url: str, receive_timeout: float, page_timeout: float) -> None:
+        """`connected`: bound, no answer outstanding. `receive_timeout`: seconds to wait for the next bytes; `page_timeout`: for
+        the whole of an answer, counted while it is waited for."""
         connected.settimeout(receive_timeout)
         self._socket = connected
         self._url = url
         self._timeout = receive_timeout
+        self._limit = Limit("page_timeout", page_timeout)
         self._ids = itertools.count(1)
         self._cutter = Cutter()
         self._abandoned: set[int] = set()
@@ -56,29 +67,39 @@ class Wire:
         self._lock = threading.Lock()
         self._receiving = self._closed = False
 
-    def send(self, operation: bytes, controls: bytes = b"") -> int:
-        """Send a request; its message id. Raises DirectoryError."""
+    def send(self, operation: bytes, controls: bytes = b"", *, timeout: float | None = None) -> int:
+        """Send a request; its message id. `timeout`: seconds, instead of the receive timeout. Raises DirectoryError."""
         if self._failure is not None:
             raise self._failure
         message_id = next(self._ids)
         try:
+            self._socket.settimeout(timeout or self._timeout)
             self._socket.sendall(encode_message(message_id, operation, controls))
         except OSError as error:
             raise self._broken(error) from error
         return message_id
 
-    def collect(self, message_id: int, *, entries: list[Entry], references: list[tuple[str, ...]]) -> Result:
+    def collect(
+        self, message_id: int, *, entries: list[Entry], references: list[tuple[str, ...]], limit: Limit | None = None
+    ) -> Result:
         """Wait for the end of a search; its result. What came before it is in `entries` and `references`, also when this
-        raises DirectoryError because the connection was lost, went silent or spoke nonsense."""
+        raises DirectoryError because the connection was lost, went silent, took too long or spoke nonsense.
+
+        `limit`: for the whole answer, instead of the page's.
+        """
         if self._failure is not None:
             raise self._failure
+        limit = limit or self._limit
+        deadline = Deadline(limit.seconds)
         try:
             while True:
-                for message in self._cutter.feed(self._receive(), message_id=message_id, entries=entries):
+                for message in self._cutter.feed(self._receive(deadline), message_id=message_id, entries=entries):
                     result = self._take(message, message_id, references)
                     if result is not None:
                         return result
         except (OSError, BerError, IndexError) as error:
+            if isinstance(error, TimeoutError) and deadline.passed:
+                raise self._remember(self._late(limit)) from error
             raise self._broken(BerError("a message that ends too early") if isinstance(error, IndexError) else error) from error
 
     def abandon(self, message_id: int) -> None:
@@ -101,13 +122,12 @@ class Wire:
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
             return
         if self._failure is None:
-            self._socket.settimeout(_GOODBYE_SECONDS)
             with contextlib.suppress(DirectoryError):
-                self.send(unbind())
+                self.send(unbind(), timeout=_GOODBYE_SECONDS)
         self._remember(self._closed_error())
         close(self._socket)
 
-    def _receive(self) -> bytes:
+    def _receive(self, deadline: Deadline) -> bytes:
         """The next bytes: at least what is missing of a long message, so that it is put together only once."""
         chunks: list[bytes] = []
         count = 0
@@ -117,6 +137,7 @@ class Wire:
             self._receiving = True
         try:
             while count < self._cutter.missing or not chunks:
+                deadline.allow(self._socket, at_most=self._timeout)
                 data = self._socket.recv(_CHUNK)
                 if not data:
                     raise ConnectionResetError("closed by the server")
@@ -162,6 +183,14 @@ class Wire:
                     server_text=text,
                 )
             )
+
+    def _late(self, limit: Limit) -> DirectoryError:
+        return ReceiveTimeoutError(
+            f"{self._url}: {READ}: the answer was not complete within {limit.seconds:g} s (`{limit.name}`).",
+            advice=f"Look at the server's load and the network, or raise `{limit.name}`.",
+            server=self._url,
+            phase=READ,
+        )
 
     def _closed_error(self) -> DirectoryError:
         return ConnectionLostError(f"{self._url}: {READ}: the session was closed on this side.", server=self._url, phase=READ)

@@ -9,12 +9,11 @@ from aiohttp import web, web_response
 
 import syncd
 from syncd.http import openapi
-from syncd.http.blocking import StoreCalls
+from syncd.http.blocking import STORE_CALLS, StoreCalls
 from syncd.http.context import HOST, Host
 from syncd.http.dispatch import handler_of
 from syncd.http.handlers.meta import OPENAPI
-from syncd.http.handlers.runs import STORE_CALLS
-from syncd.http.middleware import QUIET, edge
+from syncd.http.middleware import QUIET, dress, edge
 from syncd.http.routes import ROUTES
 from syncd.http.routing import Route
 
@@ -28,6 +27,7 @@ web_response.SERVER_SOFTWARE = "syncd"  # type: ignore[attr-defined]
 def make_app(host: Host, *, routes: Sequence[Route] = ROUTES) -> web.Application:
     """The application that serves `routes` for this process."""
     app = web.Application(middlewares=[edge], client_max_size=MAX_BODY)
+    app.on_response_prepare.append(dress)
     app[HOST] = host
     app[STORE_CALLS] = StoreCalls()
     app[QUIET] = frozenset(route.path for route in routes if route.quiet)

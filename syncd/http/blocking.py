@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
+from aiohttp import web
+
 from syncd.errors import DatabaseUnavailableError
 from syncd.threads import in_thread
 
@@ -46,3 +48,6 @@ class StoreCalls:
         self._places.release()
         if not task.cancelled():
             task.exception()
+
+
+STORE_CALLS: web.AppKey[StoreCalls] = web.AppKey("store_calls", StoreCalls)

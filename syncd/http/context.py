@@ -5,15 +5,39 @@ The daemon implements it; a test brings a fake. Nothing here waits for a directo
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from aiohttp import web
 from pydantic import SecretStr
 
 from syncd.metrics import Metrics
+from syncd.model.hold import ChangeRow, HeldPlan
 from syncd.model.run import Mode, Run
-from syncd.services.health import HealthReport, Problem
+from syncd.services.health import HealthReport
 from syncd.services.ports import RunStore
+
+
+class Plans(Protocol):
+    """The use cases of held plans. Everything blocks."""
+
+    def get(self, plan_id: int) -> HeldPlan:
+        """Raises NotFoundError."""
+
+    def changes(self, plan_id: int) -> Iterator[ChangeRow]:
+        """Every change the plan would make. Raises NotFoundError."""
+
+    def samples(self, plan_id: int, limit: int = 20) -> Sequence[ChangeRow]:
+        """Some of them, removals first. Raises NotFoundError."""
+
+    def approve(self, plan_id: int, *, actor: str, reason: str) -> tuple[HeldPlan, Run]:
+        """Approve, and queue the run that applies it. Raises NotFoundError, PlanClosedError."""
+
+    def reject(self, plan_id: int, *, actor: str, reason: str) -> HeldPlan:
+        """Raises NotFoundError, PlanClosedError."""
+
+    def list(self, *, directory: str | None = None, limit: int = 50, before_id: int | None = None) -> Sequence[HeldPlan]:
+        """Newest first."""
 
 
 class Host(Protocol):
@@ -21,9 +45,6 @@ class Host(Protocol):
 
     def health(self) -> HealthReport:
         """From memory, at once."""
-
-    def ready_problems(self) -> tuple[Problem, ...]:
-        """What stands in the way of serving, from memory, at once; empty when ready."""
 
     @property
     def metrics(self) -> Metrics: ...
@@ -33,10 +54,17 @@ class Host(Protocol):
 
     @property
     def runs(self) -> RunStore:
-        """Blocking: for `blocking.in_store` only."""
+        """Blocking: for `blocking.StoreCalls` only."""
+
+    @property
+    def plans(self) -> Plans:
+        """Blocking: for `blocking.StoreCalls` only."""
 
     async def request_run(self, directory: str, *, mode: Mode, actor: str) -> tuple[Run, bool]:
         """Queue a run; (the run, whether it is new). Raises NotFoundError, StoreError."""
+
+    async def approve_plan(self, plan_id: int, *, actor: str, reason: str) -> tuple[HeldPlan, Run]:
+        """Approve a plan; (the plan, the queued run that applies it). Raises NotFoundError, PlanClosedError, StoreError."""
 
 
 HOST: web.AppKey[Host] = web.AppKey("host", Host)

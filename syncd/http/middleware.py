@@ -30,6 +30,8 @@ SECURITY_HEADERS = {
     "X-Frame-Options": "DENY",
 }
 
+_REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
+
 # routes whose requests are logged at debug level: filled from the route table
 QUIET: web.AppKey[frozenset[str]] = web.AppKey("quiet", frozenset)
 
@@ -39,15 +41,19 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     """The outermost middleware."""
     given = request.headers.get(REQUEST_ID, "")
     request_id = given if _ACCEPTABLE_ID.fullmatch(given) else uuid.uuid4().hex
+    request[_REQUEST_ID] = request_id
     began = time.perf_counter()
     with structlog.contextvars.bound_contextvars(request_id=request_id):
         response = await _answer(request, handler, request_id=request_id)
-        if not response.prepared:
-            response.headers[REQUEST_ID] = request_id
-            for name, value in SECURITY_HEADERS.items():
-                response.headers.setdefault(name, value)
         _note(request, response, seconds=time.perf_counter() - began)
     return response
+
+
+async def dress(request: web.Request, response: web.StreamResponse) -> None:
+    """What every answer carries, put on before its head is sent: those that are streamed never come back to `edge` before."""
+    response.headers[REQUEST_ID] = request[_REQUEST_ID]
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
 
 
 async def _answer(request: web.Request, handler: Handler, *, request_id: str) -> web.StreamResponse:

@@ -45,7 +45,8 @@ def _operation(route: Route) -> dict[str, Any]:
     if parameters:
         operation["parameters"] = parameters
     if route.body is not None:
-        operation["requestBody"] = {"required": False, "content": _content("application/json", route.body)}
+        required = any(field.is_required() for field in route.body.model_fields.values())
+        operation["requestBody"] = {"required": required, "content": _content("application/json", route.body)}
     if route.permission is not Permission.PUBLIC:
         operation["security"] = [{"operator": []}]
     return operation
@@ -54,6 +55,8 @@ def _operation(route: Route) -> dict[str, Any]:
 def _responses(route: Route) -> Iterable[tuple[int, dict[str, Any]]]:
     for status, (description, model) in route.responses.items():
         content = _content("application/json", model) if model else {route.media_type: {}}
+        if status == 200 and route.alternative:
+            content[route.alternative] = {}
         answer: dict[str, Any] = {"description": description, "content": content}
         if status == 202:
             answer["headers"] = {"Location": {"description": "Address of the run.", "schema": {"type": "string"}}}
@@ -72,7 +75,7 @@ def _responses(route: Route) -> Iterable[tuple[int, dict[str, Any]]]:
             415: "The body is not of type application/json.",
             422: "Fields that are unknown or wrong.",
         }
-    for status, description in problems.items():
+    for status, description in (problems | dict(route.problems)).items():
         if status not in route.responses:
             yield status, {"description": description, "content": _content(PROBLEM_TYPE, ProblemResource)}
 

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from syncd.http.handlers import health, meta, runs
+from syncd.http.handlers import health, meta, plans, runs
 from syncd.http.routing import Permission, Route
 from syncd.http.schemas import (
     DirectoryPath,
-    HealthResource,
-    ProbeResource,
     RunPage,
     RunPath,
     RunResource,
     RunsQuery,
     SyncRequest,
 )
+from syncd.http.schemas_health import HealthResource, ProbeResource, ReadyResource
+from syncd.http.schemas_plans import (
+    ChangePage,
+    ChangesQuery,
+    DecisionRequest,
+    PlanDetail,
+    PlanPage,
+    PlanPath,
+    PlanResource,
+    PlansQuery,
+)
+
+_CLOSED = {409: "It was decided already, was superseded, or has expired."}
 
 ROUTES: tuple[Route, ...] = (
     Route(
@@ -32,10 +43,13 @@ ROUTES: tuple[Route, ...] = (
         path="/readyz",
         handler=health.readyz,
         permission=Permission.PUBLIC,
-        summary="Whether requests can be served",
+        summary="Whether what is served can be relied on",
         tag="health",
         query=None,
-        responses={200: ("Ready.", ProbeResource), 503: ("Starting, stopping, or without a database.", ProbeResource)},
+        responses={
+            200: ("Ready.", ReadyResource),
+            503: ("A directory is stale or was never read whole, or syncd itself cannot work.", ReadyResource),
+        },
         quiet=True,
     ),
     Route(
@@ -104,5 +118,61 @@ ROUTES: tuple[Route, ...] = (
         tag="runs",
         params=RunPath,
         responses={200: ("The run.", RunResource)},
+    ),
+    Route(
+        method="GET",
+        path=plans.PLANS,
+        handler=plans.list_plans,
+        permission=Permission.PLANS_READ,
+        summary="Held plans, newest first",
+        tag="plans",
+        query=PlansQuery,
+        responses={200: ("A page of plans.", PlanPage)},
+    ),
+    Route(
+        method="GET",
+        path=plans.PLANS + "/{id}",
+        handler=plans.get_plan,
+        permission=Permission.PLANS_READ,
+        summary="One held plan: what stopped it, how much it would change, and samples",
+        tag="plans",
+        params=PlanPath,
+        responses={200: ("The plan.", PlanDetail)},
+    ),
+    Route(
+        method="GET",
+        path=plans.PLANS + "/{id}/changes",
+        handler=plans.list_changes,
+        permission=Permission.PLANS_READ,
+        summary="Every change of a held plan",
+        tag="plans",
+        params=PlanPath,
+        query=ChangesQuery,
+        responses={200: ("A page of changes; with `format=csv` all of them.", ChangePage)},
+        alternative="text/csv",
+    ),
+    Route(
+        method="POST",
+        path=plans.PLANS + "/{id}/approve",
+        handler=plans.approve_plan,
+        permission=Permission.PLANS_DECIDE,
+        summary="Agree to exactly this plan; a run applies it if it is still the same",
+        tag="plans",
+        params=PlanPath,
+        body=DecisionRequest,
+        responses={202: ("Approved; the Location header has the run that applies it.", PlanResource)},
+        problems=_CLOSED,
+    ),
+    Route(
+        method="POST",
+        path=plans.PLANS + "/{id}/reject",
+        handler=plans.reject_plan,
+        permission=Permission.PLANS_DECIDE,
+        summary="Say no to this plan; it is not asked about again before it expires",
+        tag="plans",
+        params=PlanPath,
+        body=DecisionRequest,
+        responses={200: ("Rejected.", PlanResource)},
+        problems=_CLOSED,
     ),
 )

@@ -27,6 +27,8 @@ class Permission(enum.StrEnum):
     PUBLIC = "public"
     RUNS_READ = "runs:read"
     RUNS_WRITE = "runs:write"
+    PLANS_READ = "plans:read"
+    PLANS_DECIDE = "plans:decide"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,10 @@ class Route:
     responses: Mapping[int, tuple[str, type[BaseModel] | None]] = field(default_factory=dict)
     # media type of answers without a model
     media_type: str = "application/json"
+    # in what else the answer 200 may be had
+    alternative: str | None = None
+    # status -> problems that only this route has
+    problems: Mapping[int, str] = field(default_factory=dict)
     # health probes would drown everything else in the log
     quiet: bool = False
 

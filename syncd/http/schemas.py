@@ -1,4 +1,7 @@
-"""The resources of the API as they go over the wire; the OpenAPI document is made from these."""
+"""The resources of the API as they go over the wire; the OpenAPI document is made from these.
+
+Here is what all share, and runs; held plans and health have modules of their own.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +65,7 @@ class SyncRequest(Strict):
     """`changes` looks for what changed; `full` reads everything and compares."""
 
 
-# ---------------------------------------------------------------- out: runs
+# ---------------------------------------------------------------- out
 class RunResource(Resource):
     """One sync of one directory."""
 
@@ -92,6 +95,10 @@ class RunResource(Resource):
     """What to do about it."""
     counts: dict[str, int] | None
     """Changes by kind, and the totals `users` and `issues`."""
+    verdict: str | None
+    """How sure the read was: `complete` or `partial`; null where nothing was read."""
+    plan_id: int | None
+    """The held plan that this run made, met again or applied."""
 
 
 class RunPage(Resource):
@@ -102,80 +109,7 @@ class RunPage(Resource):
     """Address of the next page; null on the last. The same stands in the Link header (RFC 8288)."""
 
 
-# ---------------------------------------------------------------- out: health
-class ProblemItem(Resource):
-    """Something to look at."""
-
-    code: str
-    message: str
-    advice: str
-
-
-class RunSummary(Resource):
-    """A finished run, in short."""
-
-    run: int
-    outcome: Outcome
-    started_at: datetime | None
-    finished_at: datetime | None
-    server: str | None
-    entries_read: int
-    code: str | None
-    message: str | None
-    advice: str | None
-    counts: dict[str, int] | None
-
-
-class RunningSummary(Resource):
-    """A run at work."""
-
-    run: int | None
-    started_at: datetime
-    phase: str | None
-    done: int | None
-    """Entries or changes done in this phase."""
-    total: int | None
-    """How many there are, where that is known."""
-
-
-class DirectoryHealthResource(Resource):
-    """How one directory is."""
-
-    status: Literal["ok", "degraded", "failed"]
-    current: bool
-    """The store shows this directory as it is, within the schedule's tolerance."""
-    last_complete: RunSummary | None
-    last_complete_age_seconds: float | None
-    last_attempt: RunSummary | None
-    running: RunningSummary | None
-    queued: bool
-    next_due: datetime | None
-    issues: int | None
-    """Entries that could not be used, as of the last complete run."""
-    problems: list[ProblemItem]
-
-
-class HealthResource(Resource):
-    """How all of it is."""
-
-    status: Literal["ok", "degraded", "failed"]
-    current: bool
-    """False: what the store says should not be taken for what the directories say."""
-    at: datetime
-    version: str
-    started_at: datetime
-    problems: list[ProblemItem]
-    directories: dict[str, DirectoryHealthResource]
-
-
-class ProbeResource(Resource):
-    """A probe's answer."""
-
-    status: Literal["ok", "unavailable"]
-    problems: list[ProblemItem] = Field(default_factory=list)
-
-
-# ---------------------------------------------------------------- out: errors
+# ---------------------------------------------------------------- errors
 class ErrorItem(Resource):
     """One wrong field."""
 

@@ -7,7 +7,7 @@ Active Directory's own byte order, and an attribute the site names counts exactl
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from syncd.mapping.convert import decode, guid_text, sid_text
 from syncd.mapping.problems import BadValue, MappingIssue
@@ -57,3 +57,35 @@ def _text_reader(attribute: str, *, lower: bool) -> Callable[[bytes], str]:
         return text.lower() if lower else text
 
     return convert
+
+
+def could_be_id(attribute: str, text: str) -> bool:
+    """Whether a stored key can be such an id at all: units have ids of entries as keys, or names."""
+    if canonical_attribute(attribute) not in _UUIDS:
+        return True
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def id_filter(attribute: str, entry_ids: Iterable[str]) -> str:
+    """The filter (RFC 4515) that matches the entries with these ids, as `entry_id_reader` gave them."""
+    encode = _TO_BYTES.get(canonical_attribute(attribute))
+    items = (escaped(encode(text)) if encode else escaped(text.encode()) for text in entry_ids)
+    return "(|" + "".join(f"({attribute}={value})" for value in items) + ")"
+
+
+def escaped(raw: bytes) -> str:
+    """A value for a filter: all but plain letters, digits and a few marks as their bytes (RFC 4515 section 3)."""
+    return "".join(chr(byte) if byte in _PLAIN else f"\\{byte:02x}" for byte in raw)
+
+
+_PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.@")
+_UUIDS = frozenset(("entryuuid", "objectguid", "guid", "ipauniqueid", "ibm-entryuuid"))
+# objectSid is asked for by its text, which Active Directory understands
+_TO_BYTES: dict[str, Callable[[str], bytes]] = {
+    "objectguid": lambda text: uuid.UUID(text).bytes_le,
+    "guid": lambda text: uuid.UUID(text).bytes,
+}

@@ -11,6 +11,7 @@ import json
 import marshal
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
+from typing import NamedTuple
 
 from syncd.errors import ConfigurationError
 from syncd.mapping.emails import EmailRule, FurtherEmailsRule
@@ -28,10 +29,22 @@ from syncd.model.records import FieldValue, PersonRecord
 from syncd.model.text import fold
 from syncd.settings.directory import DirectorySettings
 
-__all__ = ["MappingIssue", "PersonMapper"]
+__all__ = ["MappingIssue", "PersonMapper", "Traced"]
 
 # raised when the same settings and values come to mean another record, so that everyone is mapped anew
 _VERSION = 1
+
+
+class Traced(NamedTuple):
+    """What one rule made of an entry."""
+
+    # the field's name in the settings
+    name: str
+    # the attributes the rule reads, as the site wrote them
+    attributes: tuple[str, ...]
+    value: FieldValue
+    # why there is no value; "" when nothing is wrong
+    problem: str
 
 
 class PersonMapper:
@@ -108,6 +121,22 @@ class PersonMapper:
         if problems:
             raise MappingIssue(problems[0][0], "; ".join(text for _, text in problems))
         return PersonRecord(entry_id, entry.dn, dn_key, fingerprint, fields, member_key)
+
+    def trace(self, entry: Entry, *, current_email: str | None = None) -> tuple[Traced, ...]:
+        """Each rule with what it reads and what comes out, in the order of the settings. Never raises."""
+        problems: list[tuple[str, str]] = []
+        fields = self._fields(entry, current_email, problems)
+        wrong = {text.partition(": ")[0]: text.partition(": ")[2] for _, text in problems}
+        required = {name for name, _ in self._required}
+        traced = []
+        for name, attributes in self._read_by.items():
+            field = record_field(name)
+            problem = wrong.get("email" if name == "emails" else field, "")
+            value = None if problem else fields.get(field)
+            if value is None and not problem and name in required:
+                problem = self._missing(name)
+            traced.append(Traced(name, attributes, value, problem))
+        return tuple(traced)
 
     def references(self, entry: Entry) -> tuple[str, ...]:
         """The DNs of the groups the entry names in memberOf, as the server writes them, for `GroupSet.resolve_references`.

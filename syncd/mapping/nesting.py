@@ -7,6 +7,7 @@ seen, once for each group that has people of its own: no depth limit, no recursi
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -30,6 +31,18 @@ def containing(group: int, parents: Sequence[Iterable[int]]) -> set[int]:
         above = set(parents[pending.pop()]) - found
         found |= above
         pending += above
+    return found
+
+
+def shortest_paths(groups: Iterable[int], parents: Sequence[Iterable[int]]) -> dict[int, tuple[int, ...]]:
+    """For each of these groups and all that contain them: the shortest way to it, from one of these groups up."""
+    found: dict[int, tuple[int, ...]] = {group: (group,) for group in groups}
+    pending = deque(found)
+    while pending:
+        group = pending.popleft()
+        for parent in sorted(set(parents[group]) - found.keys()):
+            found[parent] = (*found[group], parent)
+            pending.append(parent)
     return found
 
 

@@ -16,7 +16,7 @@ from typing import TypeVar
 from syncd.mapping.identifiers import Assigned, Claim, assign
 from syncd.mapping.identity import entry_id_reader
 from syncd.mapping.named_groups import resolve_names
-from syncd.mapping.nesting import Holdings, Memberships, containing
+from syncd.mapping.nesting import Holdings, Memberships, containing, shortest_paths
 from syncd.mapping.problems import BadValue, MappingIssue
 from syncd.mapping.sources import AttributeSource
 from syncd.model.attributes import canonical_attribute
@@ -105,6 +105,11 @@ class GroupSet:
         """The role identifiers, by key. With memberOf and no readable group, known after `resolve_references` only."""
         return self._settled.records
 
+    @property
+    def seen(self) -> set[str]:
+        """Entry ids of all groups, usable or not."""
+        return self._seen
+
     def digest(self, extra: bytes = b"") -> bytes:
         """A hash over all that decides memberships beside the people: groups, members as they are sent, nesting, `extra`.
 
@@ -123,6 +128,11 @@ class GroupSet:
 
     def resolve(self, people: Mapping[str, str]) -> Memberships:
         """Memberships from the groups' member values. `people`: DN key, or folded login name with `by_name`, to entry id."""
+        members, parents, dangling = self._listed(people)
+        return Memberships(self._give(members, parents), dangling)
+
+    def _listed(self, people: Mapping[str, str]) -> tuple[dict[int, list[str]], list[set[int]], int]:
+        """Group -> people it lists, the groups around each group, and how many names lead nowhere."""
         index = self._index()
         parents: list[set[int]] = [set() for _ in self._groups]
         members: dict[int, list[str]] = {}
@@ -141,7 +151,7 @@ class GroupSet:
                     parents[child].add(number)
             if found:
                 members[number] = found
-        return Memberships(self._give(members, parents), dangling)
+        return members, parents, dangling
 
     def resolve_references(self, references: Mapping[str, Sequence[str]]) -> Memberships:
         """Memberships from memberOf. `references`: entry id -> what `PersonMapper.references` gave.
@@ -152,6 +162,11 @@ class GroupSet:
         if not self._groups:
             resolved, self._assigned = resolve_names(references, self._known)
             return resolved
+        people, parents, dangling = self._referred(references)
+        return Memberships(self._give(people, parents), dangling)
+
+    def _referred(self, references: Mapping[str, Sequence[str]]) -> tuple[dict[int, list[str]], list[set[int]], int]:
+        """As `_listed`, from memberOf."""
         index = self._index()
         parents: list[set[int]] = [set() for _ in self._groups]
         if self._roles.nested:
@@ -170,7 +185,23 @@ class GroupSet:
                     dangling += 1
                 else:
                     people.setdefault(group_number, []).append(person)
-        return Memberships(self._give(people, parents), dangling)
+        return people, parents, dangling
+
+    def paths(self, *, people: Mapping[str, str] | None = None, references: Sequence[str] = ()) -> dict[str, tuple[str, ...]]:
+        """Key of each role identifier of one person -> the DNs of the groups that lead to it, from the one that lists them.
+
+        `people`: the person's keys, as for `resolve`; without them `references`, as for `resolve_references`.
+        """
+        if people is None and not self._groups:
+            keys = self.resolve_references({"": references}).memberships.get("", ())
+            return {key: (self.records[key].dn or "",) for key in keys}
+        first, parents, _ = self._listed(people) if people is not None else self._referred({"": references})
+        found = {}
+        for number, path in shortest_paths(first, parents).items():
+            key = self._groups[number].key
+            if key is not None and key in self.records:
+                found[key] = tuple(self._groups[step].dn for step in path)
+        return found
 
     # ------------------------------------------------------------ parts
     @property

@@ -6,11 +6,13 @@ Never `*` or `+`: those bring password hashes, photographs and whatever an ACL l
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
+from syncd.mapping.identity import id_filter
 from syncd.mapping.structure import units_base
 from syncd.model.attributes import canonical_attribute
 from syncd.model.reading import Scope, Search
-from syncd.settings.directory import DirectorySettings
+from syncd.settings.directory import CanarySettings, DirectorySettings
 
 
 def people_search(settings: DirectorySettings, attributes: tuple[str, ...]) -> Search:
@@ -50,6 +52,33 @@ def structure_search(settings: DirectorySettings, id_attribute: str) -> Search |
         filter=settings.units.filter,
         scope=Scope.SUB,
         attributes=unique_attributes((id_attribute, "ou")),
+    )
+
+
+def among_ids(search: Search, id_attribute: str, entry_ids: Iterable[str]) -> Search:
+    """The same search for these entries alone: who is in its answer belongs to the search's, whatever a page has shown."""
+    return replace(search, filter=f"(&{search.filter}{id_filter(id_attribute, entry_ids)})")
+
+
+def base_search(search: Search) -> Search:
+    """Whether the base of a search is there and may be read."""
+    return Search(
+        purpose=f"the base of {search.purpose}",
+        base_dn=search.base_dn,
+        filter="(objectClass=*)",
+        scope=Scope.BASE,
+        attributes=("1.1",),
+    )
+
+
+def canary_search(canary: CanarySettings) -> Search:
+    """Whether a canary is there and may be read."""
+    return Search(
+        purpose="a canary",
+        base_dn=canary.dn,
+        filter="(objectClass=*)",
+        scope=Scope.BASE,
+        attributes=(canary.attribute or "1.1",),
     )
 
 

@@ -89,6 +89,8 @@ class NameRelease(NamedTuple):
     entry_id: str
     # "username" or "email"
     field: str
+    # the folded name that becomes free
+    key: str = ""
 
 
 class Link(NamedTuple):
@@ -119,10 +121,22 @@ class Plan:
     issues_closed: tuple[str, ...] = ()
     # hash over groups, nesting, role mapping: stored when all is applied, so that an unchanged whole is skipped next time
     relations_digest: bytes | None = None
+    # all links of everybody present were looked at: whoever returns has exactly those, whatever the store kept for them
+    links_complete: bool = False
     # people, with and without changes, that the directory has; for the guard's shares and the counts
     people_seen: int = 0
     people_known: int = 0
     issues_total: int = 0
+    # what was there before, for the guard's shares: "users", "role_identifiers", "units", "grants", and "field:NAME" for each
+    # field that many people lose
+    populations: Mapping[str, int] = field(default_factory=dict)
+    # role identifier's key -> (what the directory calls it, members it had), of those that lose some
+    members_before: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    # DN keys that the store has under another entry id than the directory now
+    reanchored: frozenset[str] = frozenset()
+    # hash of the settings that decide what is read and what it becomes; and whether the store was made with another
+    config_digest: bytes | None = None
+    config_changed: bool = False
     extra_counts: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
@@ -171,7 +185,7 @@ class Plan:
         for role in sorted(self.roles_created):
             yield f"role create {role}"
         for release in sorted(self.releases):
-            yield f"person release {release.entry_id} {release.field}"
+            yield f"person release {release.entry_id} {release.field} {release.key}"
         for person in sorted(self.people, key=lambda c: c.entry_id):
             yield f"person {person.action} {person.entry_id} {_fields_text(person)}"
         for kind in ("memberships_removed", "memberships_added", "grants_removed", "grants_added"):
@@ -193,6 +207,8 @@ class Plan:
 
 
 def _fields_text(change: PersonChange) -> str:
+    if change.action is Action.DISABLE:
+        return change.before.dn if change.before is not None else ""
     return "; ".join(f"{name}: {_value_text(old)} -> {_value_text(new)}" for name, (old, new) in sorted(change.fields.items()))
 
 

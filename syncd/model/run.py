@@ -27,6 +27,10 @@ class Trigger(enum.StrEnum):
     CLI = "cli"
     SIGNAL = "signal"
     CONFIGURATION = "configuration"
+    # somebody approved a held plan
+    APPROVAL = "approval"
+    # the process of an earlier run died
+    RECOVERY = "recovery"
 
 
 class Outcome(enum.StrEnum):
@@ -80,6 +84,10 @@ class Run:
     advice: str | None = None
     # Plan.counts plus "issues" (all that are open after this run)
     counts: Mapping[str, int] | None = None
+    # how sure the read was: "complete", "partial", None where nothing was read
+    verdict: str | None = None
+    # the held plan that this run made, met again or applied
+    plan_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,3 +101,5 @@ class RunResult:
     message: str | None = None
     advice: str | None = None
     counts: Mapping[str, int] | None = None
+    verdict: str | None = None
+    plan_id: int | None = None

@@ -232,4 +232,4 @@ class _Contest:
                 if space not in (store_field, "email"):
                     continue
                 if not self._moves(holder.entry_id) and self.leaving(holder.entry_id):
-                    yield NameRelease(holder.user_id, holder.entry_id, store_field)
+                    yield NameRelease(holder.user_id, holder.entry_id, store_field, key)

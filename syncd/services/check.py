@@ -24,6 +24,7 @@ from syncd.model.records import FieldValue, PersonRecord
 from syncd.model.views import unit_path
 from syncd.services.collect import require_complete
 from syncd.services.ports import Directory, DirectorySession
+from syncd.services.visibility import require_bases, require_canaries
 from syncd.settings.directory import DirectorySettings
 
 SAMPLE = 3
@@ -114,8 +115,13 @@ class _Sample:
         if id_attribute is None:
             # the probe has said so, with advice
             return
+        for canary in self.settings.safety.canaries:
+            require_canaries(session, [canary])
+            what = f"{canary.attribute} of {canary.dn}" if canary.attribute else canary.dn
+            yield CheckLine(name="canary", status=CheckStatus.PASS, text=f"{what} is seen")
         mapper = PersonMapper(self.settings, custom_fields=self.custom_fields, entry_id_attribute=id_attribute)
         search = structure_search(self.settings, id_attribute)
+        require_bases(session, _searches(self.settings))
         units = list(_entries(session, search)) if search else []
         structure = Structure(self.settings, units, entry_id_attribute=id_attribute)
         seen = list(islice(_entries(session, people_search(self.settings, mapper.attributes)), _LOOK_AT))

@@ -4,54 +4,36 @@ Everything a run reads comes over one session, and every read must end with a co
 nothing done (invariant 3). A server that breaks off is left for the next URL, where the whole collection starts again from the
 first page: half of one server and half of another is no picture of a company.
 
-Entries are looked at as they stream by. One whose fingerprint is the stored one ends there; only the others are mapped and
-compared, with the store asked once per page for what it holds of them.
+Absence is confirmed before it counts: whatever the store has and the read did not show is asked for by its id once more, with
+the same base and filter (pages are no snapshot: who moves from a page that is still to come to one that was read is seen by
+neither).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from tenacity import Retrying, retry_if_exception, stop_after_attempt
-
-from syncd.errors import IncompleteReadError, NoEntryIdError, StoppedError, class_of
+from syncd.errors import IncompleteReadError, NoEntryIdError, StoppedError
+from syncd.mapping.configuration import configuration_digest
+from syncd.mapping.identity import could_be_id, entry_id_reader
 from syncd.mapping.mapper import MappingIssue, PersonMapper
-from syncd.mapping.references import GroupSet, is_ranged
-from syncd.mapping.searches import people_search, roles_search, structure_search
+from syncd.mapping.references import GroupSet
+from syncd.mapping.searches import among_ids, people_search, roles_search, structure_search
 from syncd.mapping.structure import Structure
-from syncd.model.dn import InvalidDN, normalize
 from syncd.model.entry import Entry
-from syncd.model.plan import PersonChange
-from syncd.model.reading import Search, ServerInfo, Verdict
-from syncd.model.records import Issue, StoredIdentity, StoredPerson
-from syncd.reconcile.people import diff_person
-from syncd.services.ports import Directory, DirectorySession, SyncStore
+from syncd.model.reading import Search, Verdict
+from syncd.model.records import StoredIdentity
+from syncd.reconcile.people import missing_ids
+from syncd.services.intake import Collected, Intake
+from syncd.services.ports import Directory, DirectorySession, StoredStructure, SyncStore
+from syncd.services.retries import NEXT_SERVER
+from syncd.services.visibility import require_bases, require_canaries
 from syncd.settings.directory import DirectorySettings
 
-
-@dataclass(slots=True)
-class Collected:
-    """What one complete collection found."""
-
-    server: ServerInfo
-    mapper: PersonMapper
-    structure: Structure
-    groups: GroupSet | None
-    # everyone the store knew of the directory before
-    known: Mapping[str, StoredIdentity]
-    entries_read: int = 0
-    # entry ids of all people the directory has, usable or not
-    seen: set[str] = field(default_factory=set)
-    # new, changed and returning people, against the store
-    changes: list[PersonChange] = field(default_factory=list)
-    issues: list[Issue] = field(default_factory=list)
-    # current DN key -> entry id, of known people whose entry could not be used: their roles still follow the directory
-    unusable: dict[str, str] = field(default_factory=dict)
-    # with memberOf: entry id -> keys of the groups the person's entry names
-    references: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    # entries without a readable id: each could be anybody, so nobody may be called missing
-    anonymous: int = 0
+# ids asked for in one search
+CONFIRM_BATCH = 200
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,11 +54,7 @@ class Collector:
     def collect(self) -> Collected:
         """Read from the first server that gives a complete answer. Raises SyncdError: of the last server, when none does."""
         known = self.store.identities(self.directory.name)
-        retrying = Retrying(
-            stop=stop_after_attempt(len(self.settings.urls)),
-            retry=retry_if_exception(_try_next_server),
-            reraise=True,
-        )
+        retrying = NEXT_SERVER.retrying(attempts=len(self.settings.urls), stopping=self.stopping)
         return retrying(self._collect_once, known)
 
     def _collect_once(self, known: dict[str, StoredIdentity]) -> Collected:
@@ -97,32 +75,72 @@ class Collector:
         if id_attribute is None:
             raise NoEntryIdError(f"{session.server.url} has no attribute that identifies an entry for good")
         mapper = PersonMapper(self.settings, custom_fields=self.custom_fields, entry_id_attribute=id_attribute)
-        structure = self._read_structure(session, id_attribute)
-        groups = self._groups(id_attribute) if self.settings.roles.enabled else None
-        found = Collected(server=session.server, mapper=mapper, structure=structure, groups=groups, known=known)
-        found.issues += structure.issues
-        people = _People(found=found, store=self.store, directory=self.directory.name)
-        for batch in self._pages(session, people_search(self.settings, mapper.attributes), found):
-            people.add(batch)
-        if found.anonymous and not found.seen:
-            raise NoEntryIdError(f"none of the {found.anonymous} people on {session.server.url} shows {id_attribute!r}")
-        if groups is not None and (search := roles_search(self.settings, id_attribute)) is not None:
-            for batch in self._pages(session, search, found):
-                for entry in batch:
-                    groups.add(entry)
+        people = people_search(self.settings, mapper.attributes)
+        roles = roles_search(self.settings, id_attribute)
+        units = structure_search(self.settings, id_attribute)
+        require_bases(session, [search for search in (people, roles, units) if search is not None])
+        require_canaries(session, self.settings.safety.canaries)
+        stored = self.store.structure(self.directory.name)
+        found = Collected(
+            server=session.server,
+            mapper=mapper,
+            structure=self._read_structure(session, units, id_attribute, stored),
+            groups=self._groups(id_attribute, stored) if self.settings.roles.enabled else None,
+            known=known,
+            config_digest=configuration_digest(self.settings, self.custom_fields, entry_id_attribute=id_attribute),
+        )
+        found.issues += found.structure.issues
+        self._read_people(session, people, id_attribute, found)
+        if roles is not None:
+            self._read_groups(session, roles, id_attribute, found, stored)
+        require_canaries(session, self.settings.safety.canaries)
         return found
 
-    def _groups(self, id_attribute: str) -> GroupSet:
-        known = self.store.structure(self.directory.name).role_identifiers
-        return GroupSet(self.settings.roles, entry_id_attribute=id_attribute, known=known)
+    def _read_people(self, session: DirectorySession, search: Search, id_attribute: str, found: Collected) -> None:
+        intake = Intake(found=found, store=self.store, directory=self.directory.name)
+        for batch in self._pages(session, search, found):
+            intake.add(batch)
+        if found.anonymous and not found.seen:
+            raise NoEntryIdError(f"none of the {found.anonymous} people on {session.server.url} shows {id_attribute!r}")
+        if not found.anonymous:
+            for batch in self._confirm(session, search, id_attribute, missing_ids(found.known, found.seen)):
+                intake.add(batch)
 
-    def _read_structure(self, session: DirectorySession, id_attribute: str) -> Structure:
-        search = structure_search(self.settings, id_attribute)
+    def _read_groups(
+        self, session: DirectorySession, search: Search, id_attribute: str, found: Collected, stored: StoredStructure
+    ) -> None:
+        groups = found.groups
+        assert groups is not None, "there is a search for roles only where there are roles"
+        for batch in self._pages(session, search, found):
+            for entry in batch:
+                groups.add(entry)
+        for batch in self._confirm(session, search, id_attribute, sorted(stored.role_identifiers.keys() - groups.seen)):
+            for entry in batch:
+                groups.add(entry)
+
+    def _groups(self, id_attribute: str, stored: StoredStructure) -> GroupSet:
+        return GroupSet(self.settings.roles, entry_id_attribute=id_attribute, known=stored.role_identifiers)
+
+    def _read_structure(
+        self, session: DirectorySession, search: Search | None, id_attribute: str, stored: StoredStructure
+    ) -> Structure:
         entries: list[Entry] = []
         if search is not None:
             for batch in self._pages(session, search, None):
                 entries += batch
+            seen = _ids(entries, id_attribute)
+            missing = sorted((stored.units.keys() | stored.organizations.keys()) - seen)
+            for batch in self._confirm(session, search, id_attribute, missing):
+                entries += batch
         return Structure(self.settings, entries, entry_id_attribute=id_attribute)
+
+    def _confirm(
+        self, session: DirectorySession, search: Search, id_attribute: str, missing: Sequence[str]
+    ) -> Iterator[Sequence[Entry]]:
+        """The entries of a search that its pages did not show, of those the store has."""
+        ids = [text for text in missing if could_be_id(id_attribute, text)]
+        for start in range(0, len(ids), CONFIRM_BATCH):
+            yield from self._pages(session, among_ids(search, id_attribute, ids[start : start + CONFIRM_BATCH]), None)
 
     def _pages(self, session: DirectorySession, search: Search, found: Collected | None) -> Iterator[Sequence[Entry]]:
         """The batches of one search, and then its verdict: anything but a complete one ends the run."""
@@ -138,10 +156,6 @@ class Collector:
         if found is not None:
             found.entries_read += count
         require_complete(reading.verdict, search, server=session.server.url)
-
-
-def _try_next_server(error: BaseException) -> bool:
-    return isinstance(error, IncompleteReadError) and class_of(error.cause_code).retryable
 
 
 def require_complete(verdict: Verdict, search: Search, *, server: str) -> None:
@@ -161,84 +175,10 @@ def require_complete(verdict: Verdict, search: Search, *, server: str) -> None:
     raise error
 
 
-@dataclass(slots=True, kw_only=True)
-class _People:
-    """Turns the entries of people into changes against the store, a page at a time."""
-
-    found: Collected
-    store: SyncStore
-    directory: str
-    # entry id -> DN, of changed entries; an unchanged one has the stored DN
-    _dns: dict[str, str] = field(default_factory=dict, init=False)
-
-    def add(self, batch: Sequence[Entry]) -> None:
-        found, mapper, known = self.found, self.found.mapper, self.found.known
-        structure, with_references = found.structure, mapper.uses_references
-        seen = found.seen
-        changed: list[tuple[Entry, str, bytes]] = []
-        for entry in batch:
-            try:
-                entry_id = mapper.entry_id(entry)
-            except MappingIssue as issue:
-                found.anonymous += 1
-                found.issues.append(issue.as_issue(key=f"dn:{entry.dn}", dn=entry.dn))
-                continue
-            if entry_id in seen:
-                self._seen_twice(entry, entry_id)
-                continue
-            seen.add(entry_id)
-            if with_references:
-                self._add_references(entry, entry_id)
-            fingerprint = mapper.fingerprint(entry, structure)
-            identity = known.get(entry_id)
-            if identity is None or identity.fingerprint != fingerprint or not identity.present:
-                changed.append((entry, entry_id, fingerprint))
-                self._dns[entry_id] = entry.dn
-        if changed:
-            self._map(changed)
-
-    def _map(self, changed: Sequence[tuple[Entry, str, bytes]]) -> None:
-        found, mapper = self.found, self.found.mapper
-        held = [entry_id for _, entry_id, _ in changed if entry_id in self.found.known]
-        stored = self.store.people(self.directory, held) if held else {}
-        for entry, entry_id, fingerprint in changed:
-            before = stored.get(entry_id)
-            try:
-                record = mapper.map(
-                    entry,
-                    entry_id=entry_id,
-                    fingerprint=fingerprint,
-                    structure=found.structure,
-                    current_email=_email_of(before),
-                )
-            except MappingIssue as issue:
-                found.issues.append(issue.as_issue(key=entry_id, dn=entry.dn))
-                self._unusable(entry, entry_id)
-            else:
-                found.changes.append(diff_person(record, before))
-
-    def _add_references(self, entry: Entry, entry_id: str) -> None:
-        self.found.references[entry_id] = self.found.mapper.references(entry)
-        if self.found.groups is not None and is_ranged(entry, ("memberof",)):
-            self.found.groups.is_whole = False
-            message = "the server gave only a part of its memberOf values; roles stay as they were"
-            self.found.issues.append(Issue(key=f"range:{entry_id}", dn=entry.dn, code="ranged_members", message=message))
-
-    def _unusable(self, entry: Entry, entry_id: str) -> None:
-        if entry_id in self.found.known:
-            try:
-                self.found.unusable[normalize(entry.dn)] = entry_id
-            except InvalidDN:
-                return
-
-    def _seen_twice(self, entry: Entry, entry_id: str) -> None:
-        """An entry that moved between two pages comes twice; two entries with one id are a mistake of the directory."""
-        first = self._dns.get(entry_id) or self.found.known[entry_id].dn
-        if first != entry.dn:
-            message = f"the entry id {entry_id!r} is also that of {first}; it must belong to one entry only"
-            self.found.issues.append(Issue(key=f"dn:{entry.dn}", dn=entry.dn, code="duplicate_entry_id", message=message))
-
-
-def _email_of(person: StoredPerson | None) -> str | None:
-    email = person.fields.get("email") if person is not None else None
-    return email if isinstance(email, str) else None
+def _ids(entries: Iterable[Entry], id_attribute: str) -> set[str]:
+    """The ids of those entries that have one."""
+    read, ids = entry_id_reader(id_attribute), set()
+    for entry in entries:
+        with suppress(MappingIssue):
+            ids.add(read(entry))
+    return ids

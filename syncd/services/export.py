@@ -43,7 +43,7 @@ def person_json(person: PersonView) -> Json:
         "email": person.email,
         "emails": person.emails,
         "tags": person.tags,
-        "custom": {name: _plain(value) for name, value in person.custom.items()},
+        "custom": {name: plain_value(value) for name, value in person.custom.items()},
         "enabled": person.enabled,
         "auth_status": person.auth_status,
         "manual": person.manual,
@@ -95,7 +95,7 @@ def write_csv(people: Iterable[PersonView], stream: TextIO, *, custom: Sequence[
     writer.writerow([*CSV_COLUMNS, *(CUSTOM_PREFIX + name for name in custom)])
     count = 0
     for person in people:
-        writer.writerow([*_cells(person), *(_field_cell(person.custom.get(name)) for name in custom)])
+        writer.writerow([*_cells(person), *(field_cell(person.custom.get(name)) for name in custom)])
         count += 1
     return count
 
@@ -104,17 +104,17 @@ def _cells(person: PersonView) -> list[str | int | None]:
     """In the order of CSV_COLUMNS; the writer makes an empty cell of None."""
     return [
         person.id,
-        _text(person.username),
-        _text(person.prefix),
-        _text(person.first_name),
-        _text(person.middle_name),
-        _text(person.last_name),
-        _text(person.suffix),
-        _text(person.display_name),
-        _text(person.title),
-        _text(person.phone),
+        text_cell(person.username),
+        text_cell(person.prefix),
+        text_cell(person.first_name),
+        text_cell(person.middle_name),
+        text_cell(person.last_name),
+        text_cell(person.suffix),
+        text_cell(person.display_name),
+        text_cell(person.title),
+        text_cell(person.phone),
         person.birthday.isoformat() if person.birthday else None,
-        _text(person.email),
+        text_cell(person.email),
         _several(person.emails),
         _several(person.tags),
         _flag(person.enabled),
@@ -132,7 +132,7 @@ def _cells(person: PersonView) -> list[str | int | None]:
     ]
 
 
-def _text(text: str | None) -> str | None:
+def text_cell(text: str | None) -> str | None:
     """A text that no spreadsheet takes for a formula."""
     if not text:
         return text
@@ -141,25 +141,25 @@ def _text(text: str | None) -> str | None:
 
 
 def _several(values: Sequence[str]) -> str | None:
-    return _text(SEPARATOR.join(values)) if values else None
+    return text_cell(SEPARATOR.join(values)) if values else None
 
 
 def _flag(value: bool) -> str:
     return "true" if value else "false"
 
 
-def _field_cell(value: FieldValue) -> str | int | None:
+def field_cell(value: FieldValue) -> str | int | None:
     """A custom field's cell: numbers stay numbers."""
-    plain = _plain(value)
+    plain = plain_value(value)
     if isinstance(plain, bool):
         return _flag(plain)
     if isinstance(plain, list):
         return _several(plain)
-    return _text(plain) if isinstance(plain, str) else plain
+    return text_cell(plain) if isinstance(plain, str) else plain
 
 
 # ---------------------------------------------------------------- values
-def _plain(value: FieldValue) -> str | int | bool | list[str] | None:
+def plain_value(value: FieldValue) -> str | int | bool | list[str] | None:
     """A field's value in the types that JSON has; bytes, which no custom field has, are left out."""
     if isinstance(value, datetime):
         return _time(value)

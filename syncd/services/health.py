@@ -5,12 +5,12 @@ lately, counts against health. Only a *complete* run counts: a daemon that fails
 well. And freshness is judged against the schedule: when more than `STALE_TICKS` scheduled times have gone by without a
 complete run, the store no longer shows the directory as it is, whatever the last outcome was.
 
-| status | means | HTTP status of /healthz |
+| status | means | HTTP status of /healthz and /readyz |
 | --- | --- | --- |
 | ok | every directory's picture is current and its last run was complete | 200 |
-| degraded | every picture is current, but a last run failed or was held: look before it gets stale | 200 |
+| degraded | every picture is current, but a last run failed or a plan is held: look before it gets stale | 200 |
 | degraded | a picture is stale, or there never was one | 503 |
-| failed | a background loop is dead or stuck, the store does not answer, or syncd is starting or stopping | 503 |
+| failed | a background loop is dead or stuck, the store is out of reach or not of this version, a start or a stop | 503 |
 
 So the HTTP status alone says whether the data can be relied on, for monitors that read nothing else; the status word and
 the problems say what to look at. Entries that could not be used (outcome `partial`) are shown as a count of issues and do
@@ -24,7 +24,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from syncd.model.run import Run
+from syncd.errors import SyncdError
+from syncd.model.hold import HeldPlan, PlanState
+from syncd.model.run import Outcome, Run
 
 STALE_TICKS = 3
 
@@ -57,10 +59,14 @@ class DirectoryFacts:
     last_complete: Run | None = None
     # the last run that ended, whichever way
     last_attempt: Run | None = None
+    # the plan that waits: for a decision, or (approved) for the run that applies it
+    plan: HeldPlan | None = None
     running: RunningFacts | None = None
     queued: bool = False
     # None when nothing is scheduled
     next_due: datetime | None = None
+    # what kept a run of this process from its record, so that no record tells of it: a full disk, say
+    unrecorded: SyncdError | None = None
     # the time that lies STALE_TICKS scheduled times back; None when nothing is scheduled, or that far back
     stale_before: datetime | None = None
 
@@ -76,7 +82,12 @@ class DaemonFacts:
     stopping: bool = False
     # None while it is not known: not asked yet, or no answer for too long
     store_reachable: bool | None = None
+    # whether the database has the schema of this version; None while it is not known
+    schema_current: bool | None = None
+    # what the database's last error says, if it was one
+    store_code: str | None = None
     store_message: str | None = None
+    store_advice: str | None = None
     # names of background loops that ended or show no sign of life
     dead_loops: tuple[str, ...] = ()
 
@@ -85,7 +96,7 @@ class DaemonFacts:
 class Problem:
     """Something to look at."""
 
-    # a code of the errors, or: never_complete, stale, held, loop_dead, store_unknown, starting, stopping
+    # a code of the errors, or: never_complete, stale, plan_held, loop_dead, store_unknown, starting, stopping
     code: str
     message: str
     advice: str = ""
@@ -102,6 +113,9 @@ class DirectoryHealth:
     facts: DirectoryFacts
     # seconds since the last complete run ended
     age: float | None
+    # seconds by which the store may be behind the directory. As long as no feed keeps a cursor, the age of the last complete
+    # run that read stands for it, counted from its start: what changed since then may not be in the store
+    cursor_lag: float | None
     problems: tuple[Problem, ...]
 
 
@@ -137,24 +151,32 @@ def assess(now: datetime, daemon: DaemonFacts, directories: tuple[DirectoryFacts
     return HealthReport(at=now, status=status, current=current, daemon=daemon, directories=reports, problems=problems)
 
 
-def ready_problems(daemon: DaemonFacts) -> tuple[Problem, ...]:
-    """Why requests should go elsewhere: what stands in the way of serving, and nothing about the directories."""
-    return tuple(_daemon_problems(daemon))
-
-
 def assess_directory(now: datetime, facts: DirectoryFacts) -> DirectoryHealth:
     """The report for one directory."""
     freshness = _freshness_problem(facts)
-    attempt = _attempt_problem(facts.last_attempt)
-    problems = tuple(problem for problem in (freshness, attempt) if problem)
+    found = (
+        freshness,
+        _plan_problem(now, facts.plan),
+        _attempt_problem(facts.last_attempt, plan=facts.plan),
+        _unrecorded_problem(facts.unrecorded),
+    )
+    problems = tuple(problem for problem in found if problem)
+    complete = facts.last_complete
     return DirectoryHealth(
         name=facts.name,
         status=Status.DEGRADED if problems else Status.OK,
         current=freshness is None,
         facts=facts,
-        age=_age(now, facts.last_complete),
+        age=_seconds_since(complete.finished_at if complete else None, now=now),
+        cursor_lag=_seconds_since(complete.started_at or complete.finished_at if complete else None, now=now),
         problems=problems,
     )
+
+
+def _unrecorded_problem(error: SyncdError | None) -> Problem | None:
+    if error is None:
+        return None
+    return Problem(code=error.code, message=f"A run could not be recorded: {error.message}", advice=error.hint)
 
 
 def _daemon_problems(daemon: DaemonFacts) -> Iterator[Problem]:
@@ -167,8 +189,17 @@ def _daemon_problems(daemon: DaemonFacts) -> Iterator[Problem]:
     if daemon.store_reachable is None:
         yield Problem(code="store_unknown", message=daemon.store_message or "The database has not answered yet.")
     elif not daemon.store_reachable:
-        message = daemon.store_message or "The database is not reachable."
-        yield Problem(code="database_unavailable", message=message, advice="Check that the database runs.")
+        yield Problem(
+            code=daemon.store_code or "database_unavailable",
+            message=daemon.store_message or "The database is not reachable.",
+            advice=daemon.store_advice or "Check that the database runs.",
+        )
+    elif daemon.schema_current is False:
+        yield Problem(
+            code="schema_outdated",
+            message=daemon.store_message or "The database schema is not the one this version needs.",
+            advice=daemon.store_advice or "Run `syncd db upgrade`.",
+        )
 
 
 def _freshness_problem(facts: DirectoryFacts) -> Problem | None:
@@ -186,8 +217,30 @@ def _freshness_problem(facts: DirectoryFacts) -> Problem | None:
     )
 
 
-def _attempt_problem(attempt: Run | None) -> Problem | None:
+def _plan_problem(now: datetime, plan: HeldPlan | None) -> Problem | None:
+    """A plan that waits for a decision; one that was approved waits for nobody."""
+    if plan is None or plan.state is not PlanState.HELD:
+        return None
+    reasons = "; ".join(objection.message for objection in plan.objections)
+    since = f"Plan {plan.id} is held since {plan.created_at:%Y-%m-%d %H:%M} UTC: {reasons}."
+    if not plan.open_at(now):
+        return Problem(
+            code="plan_held",
+            message=f"{since} The time to decide ended at {plan.expires_at:%Y-%m-%d %H:%M} UTC; the next run asks anew.",
+            advice=f"`syncd plan show {plan.id}` shows what it would have done; `syncd sync {plan.directory}` asks anew.",
+        )
+    return Problem(
+        code="plan_held",
+        message=f"{since} It can be decided until {plan.expires_at:%Y-%m-%d %H:%M} UTC.",
+        advice=f"Look at `syncd plan show {plan.id}`, then `syncd plan approve {plan.id}` or `syncd plan reject {plan.id}`.",
+    )
+
+
+def _attempt_problem(attempt: Run | None, *, plan: HeldPlan | None) -> Problem | None:
+    """Why the last run was not complete, unless the plan that it left behind says so already."""
     if attempt is None or attempt.outcome.complete:
+        return None
+    if attempt.outcome is Outcome.HELD and plan is not None and attempt.plan_id in (plan.id, None):
         return None
     return Problem(
         code=attempt.code or str(attempt.outcome),
@@ -196,7 +249,5 @@ def _attempt_problem(attempt: Run | None) -> Problem | None:
     )
 
 
-def _age(now: datetime, run: Run | None) -> float | None:
-    if run is None or run.finished_at is None:
-        return None
-    return max(timedelta(0), now - run.finished_at).total_seconds()
+def _seconds_since(moment: datetime | None, *, now: datetime) -> float | None:
+    return None if moment is None else max(timedelta(0), now - moment).total_seconds()

@@ -7,8 +7,9 @@ taken away must go even when a birthday is unreadable.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from syncd.mapping.references import GroupSet
 from syncd.mapping.roles import RoleMap
@@ -19,7 +20,8 @@ from syncd.reconcile.names import Claimants, Resolution, resolve
 from syncd.reconcile.people import disable_missing, missing_ids
 from syncd.reconcile.relations import NOTHING, LinkChanges, diff_links, grants_from
 from syncd.reconcile.structure import diff_structure
-from syncd.services.collect import Collected
+from syncd.services.guarding import counted, members_before, with_populations, without_protected
+from syncd.services.intake import Collected
 from syncd.services.ports import StoredStructure, SyncStore
 from syncd.settings.directory import DirectorySettings
 
@@ -33,6 +35,10 @@ class Planner:
     directory: str
     settings: DirectorySettings
     store: SyncStore
+    # names of the roles of the store that make somebody an administrator
+    administrator_roles: Collection[str] = ()
+    # how many grants the directory had given, as far as they were looked at
+    _grants: Counter[str] = field(default_factory=Counter, init=False)
 
     def full(self, found: Collected) -> Plan:
         """The plan that makes the store true to a complete collection."""
@@ -56,12 +62,14 @@ class Planner:
             people=people,
             people_seen=len(found.seen),
             people_known=sum(1 for identity in known.values() if identity.present),
+            config_digest=found.config_digest,
+            config_changed=stored.config_digest not in (None, found.config_digest),
         )
         relations = _Relations(groups=found.groups, found=found, stored=stored, known=known) if found.groups else None
-        if relations is not None:
-            plan = self._with_relations(plan, relations)
+        plan = self._with_relations(plan, relations) if relations is not None else self._without_relations(plan, stored)
         groups_issues = relations.groups.issues if relations is not None else []
-        return self._with_issues(plan, [*found.issues, *groups_issues, *resolution.issues])
+        plan = self._with_issues(plan, [*found.issues, *groups_issues, *resolution.issues])
+        return self._guarded(plan, stored, known)
 
     def roles_only(self) -> Plan:
         """The plan that makes the grants follow a changed role mapping, from the stored role identifiers alone."""
@@ -74,8 +82,8 @@ class Planner:
         texts = {key: record.identifier for key, record in stored.role_identifiers.items()}
         role_map = self._role_map()
         desired = grants_from({e: frozenset(keys) for e, keys in memberships.items()}, texts, self._roles_for(role_map, stored))
-        grants = diff_links(people, desired, self.store.grants(self.directory))
-        return Plan(
+        grants = diff_links(people, desired, counted(self.store.grants(self.directory), self._grants))
+        plan = Plan(
             directory=self.directory,
             grants_added=grants.added,
             grants_removed=grants.removed,
@@ -84,7 +92,15 @@ class Planner:
             relations_digest=None if grants != NO_LINKS else stored.relations_digest,
             people_seen=len(people),
             people_known=len(people),
+            # this kind of run is there for a changed mapping, and nothing else makes it change anything
+            config_changed=True,
         )
+        return self._guarded(plan, stored, identities)
+
+    def _guarded(self, plan: Plan, stored: StoredStructure, known: Mapping[str, StoredIdentity]) -> Plan:
+        """The plan without what no run may do, and with what the guard wants to know."""
+        plan = without_protected(plan, self.store, known, administrator_roles=self.administrator_roles)
+        return with_populations(plan, stored, self.store, grants=self._grants.total())
 
     # ------------------------------------------------------------ people
     def _settle_names(self, found: Collected, known: Mapping[str, StoredIdentity], leaving: frozenset[str]) -> Resolution:
@@ -144,10 +160,12 @@ class Planner:
         memberships = resolved.memberships
         records = groups.records
         people = relations.people(plan)
-        linked = diff_links(people, lambda e: memberships.get(e, NOTHING), self.store.memberships(self.directory))
+        members: Counter[str] = Counter()
+        held = counted(self.store.memberships(self.directory), members)
+        linked = diff_links(people, lambda e: memberships.get(e, NOTHING), held)
         texts = {key: record.identifier for key, record in records.items()}
         desired = grants_from(memberships, texts, self._roles_for(role_map, stored))
-        granted = diff_links(people, desired, self.store.grants(self.directory))
+        granted = diff_links(people, desired, counted(self.store.grants(self.directory), self._grants))
         whole = groups.is_whole
         return replace(
             plan,
@@ -155,11 +173,25 @@ class Planner:
             roles_created=self._new_roles(role_map, stored),
             memberships_added=linked.added,
             memberships_removed=linked.removed if whole else (),
+            members_before=members_before(linked.removed, members, stored.role_identifiers),
             grants_added=granted.added,
             grants_removed=granted.removed if whole else (),
             # without a digest the next run looks at all links again
             relations_digest=digest if whole else None,
+            links_complete=whole,
             extra_counts={"members_unresolved": resolved.dangling},
+        )
+
+    def _without_relations(self, plan: Plan, stored: StoredStructure) -> Plan:
+        """`roles.enabled` is off: what the directory once gave is taken back."""
+        members: Counter[str] = Counter()
+        memberships = tuple(counted(self.store.memberships(self.directory), members))
+        return replace(
+            plan,
+            role_identifiers=diff_structure({}, stored.role_identifiers, removing=True),
+            memberships_removed=memberships,
+            grants_removed=tuple(counted(self.store.grants(self.directory), self._grants)),
+            members_before=members_before(memberships, members, stored.role_identifiers),
         )
 
     def _person_keys(self, plan: Plan, relations: _Relations) -> dict[str, str]:

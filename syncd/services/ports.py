@@ -5,13 +5,14 @@ The sync half is blocking: every method here may wait for a network or a disk an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from syncd.model.entry import Entry
+from syncd.model.hold import ChangeRow, HeldPlan, NewHold, PlanState
 from syncd.model.plan import Link, Plan
 from syncd.model.reading import Search, ServerInfo, Verdict
 from syncd.model.records import (
@@ -48,6 +49,12 @@ class DirectorySession(Protocol):
     def read(self, search: Search) -> Reading:
         """Start a paged search. One at a time per session (PITFALLS: a cookie belongs to its connection)."""
 
+    def fetch(self, search: Search) -> Sequence[Entry]:
+        """A small search in one piece, without paging: a base, a canary, one person. Not while a `read` is in progress.
+
+        Raises DirectoryError for every result but success; NoSuchBaseError when the base is not there.
+        """
+
     def close(self) -> None:
         """Unbind; never raises."""
 
@@ -76,8 +83,20 @@ class StoredStructure:
     role_identifiers: Mapping[str, RoleIdentifierRecord]
     # names of all roles of the store, whoever made them
     roles: frozenset[str]
-    # Plan.relations_digest of the last run that was applied whole
+    # Plan.relations_digest and Plan.config_digest of the last run that was applied whole
     relations_digest: bytes | None
+    config_digest: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protected:
+    """Whom no run may touch, of the people of one directory."""
+
+    # entry ids of break-glass accounts
+    break_glass: frozenset[str] = frozenset()
+    # entry ids of this directory's people who can act as administrators now; empty when others are left who can
+    # (manual users, other directories' people), so that this directory may lose all of its own
+    administrators: frozenset[str] = frozenset()
 
 
 class SyncStore(Protocol):
@@ -103,30 +122,65 @@ class SyncStore(Protocol):
     def name_holders(self, directory: str, field: str, keys: Collection[str]) -> Mapping[str, NameHolder]:
         """`field` "username" or "email": folded key -> who holds it, for those of `keys` that someone holds."""
 
+    def protected(self, directory: str, *, administrator_roles: Collection[str]) -> Protected:
+        """Whom no run may touch. `administrator_roles`: names of roles, in any spelling.
+
+        Somebody counts as an administrator who has such a role, is enabled, and is present in some directory or manual.
+        """
+
+    def field_populations(self, directory: str, fields: Collection[str]) -> Mapping[str, int]:
+        """How many of the people present have a value, for each of these fields (names of PersonRecord.fields)."""
+
     def open_issues(self, directory: str) -> Mapping[str, Issue]:
         """Issue.key -> the issue, of those still open."""
 
     def apply(
-        self, plan: Plan, *, run_id: int, at: datetime, progress: Callable[[int], None], stopping: Callable[[], bool]
+        self,
+        plan: Plan,
+        *,
+        run_id: int,
+        epoch: int,
+        at: datetime,
+        progress: Callable[[int], None],
+        stopping: Callable[[], bool],
     ) -> None:
         """Do what the plan says, in short transactions with audit events beside the changes.
 
         People and everything in their fields go together; `relations_digest` is cleared before the first change of the
         plan and set with the last, so that whatever is interrupted is found and done by the next run. `progress` gets the
         number of changes done. When `stopping` turns true it raises StoppedError at the next edge of a transaction.
-        Applying an empty plan writes nothing. Raises StoreError.
+        Applying an empty plan writes nothing. `epoch`: what `Lease.hold` gave; every transaction makes sure that it is still
+        the newest (invariant 9). Raises StoreError, LeaseLostError.
         """
 
-    def purge(self, directory: str, *, missing_before: datetime, run_id: int | None, at: datetime) -> int:
-        """Delete people gone from the directory since before that time and in no other; how many."""
+    def purgeable(self, directory: str, *, missing_before: datetime) -> int:
+        """How many people `purge` would delete."""
+
+    def purge(
+        self, directory: str, *, missing_before: datetime, run_id: int | None, at: datetime, epoch: int | None = None
+    ) -> int:
+        """Delete people gone from the directory since before that time and in no other; how many. `epoch`: as for `apply`."""
 
 
 # ---------------------------------------------------------------- store: runs
 class RunStore(Protocol):
     """Run records."""
 
-    def request(self, directory: str, *, mode: Mode, trigger: Trigger, at: datetime, actor: str = "") -> tuple[Run, bool]:
-        """Queue a run; (the run, whether it is new). One that is queued already is given back instead of a second."""
+    def request(
+        self,
+        directory: str,
+        *,
+        mode: Mode,
+        trigger: Trigger,
+        at: datetime,
+        actor: str = "",
+        since: datetime | None = None,
+    ) -> tuple[Run, bool]:
+        """Queue a run; (the run, whether it is new). One that is queued already is given back instead of a second.
+
+        `since`: the last start the asker knows of; a run that started later is given back too, so that one interval holds for
+        everybody who follows the same schedule.
+        """
 
     def next_queued(self, directory: str) -> Run | None: ...
 
@@ -156,5 +210,43 @@ class RunStore(Protocol):
 class Lease(Protocol):
     """At most one run per directory at a time, over all processes that share the store."""
 
-    def hold(self, directory: str) -> AbstractContextManager[None]:
-        """Raises LeaseHeldError at once when someone else has it. Ends with its process, however that dies."""
+    def hold(self, directory: str) -> AbstractContextManager[int]:
+        """Gives the fencing epoch: larger each time the lease is taken. Raises LeaseHeldError at once when someone else has
+        it. Ends with its process, however that dies."""
+
+    def free(self, directory: str) -> bool:
+        """Whether nobody has it right now. Raises StoreError."""
+
+
+# ---------------------------------------------------------------- store: plans that wait for a decision
+class HoldStore(Protocol):
+    """Held plans. At most one per directory is open (held or approved)."""
+
+    def hold(self, new: NewHold, changes: Iterable[ChangeRow]) -> HeldPlan:
+        """Keep a plan; the open one of the directory, if any, is superseded.
+
+        One with the same digest and mode that is open or rejected, and not expired at `new.created_at`, is given back instead:
+        nobody is asked the same thing twice. `changes` are read once, and only when the plan is new.
+        """
+
+    def get(self, plan_id: int) -> HeldPlan:
+        """Raises NotFoundError."""
+
+    def list(self, *, directory: str | None = None, limit: int = 50, before_id: int | None = None) -> Sequence[HeldPlan]:
+        """Newest first."""
+
+    def open(self, directory: str) -> HeldPlan | None:
+        """The one that is held or approved, whatever its expiry says."""
+
+    def changes(self, plan_id: int) -> Iterator[ChangeRow]:
+        """Every change of the plan, in the order it was kept. Raises NotFoundError."""
+
+    def decide(self, plan_id: int, state: PlanState, *, actor: str, reason: str, at: datetime) -> HeldPlan:
+        """From `held` to `approved` or `rejected`, with an audit event. Raises NotFoundError, and PlanClosedError for a plan
+        in another state or past its expiry."""
+
+    def close(self, plan_id: int, state: PlanState, *, at: datetime, reason: str = "", run_id: int | None = None) -> None:
+        """From open to `applied`, `superseded` or `expired`, with an audit event; nothing when it is closed already."""
+
+    def prune(self, *, decided_before: datetime) -> int:
+        """Delete closed plans older than that; how many."""

@@ -8,48 +8,28 @@ that ended it (invariant: a trigger always ends in a run with a final state).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import structlog
 
 from syncd.clock import Clock
-from syncd.errors import IncompleteReadError, NotFoundError, StoppedError, SyncdError
-from syncd.model.plan import Plan
-from syncd.model.run import Mode, Outcome, Run, RunResult, Trigger
-from syncd.reconcile.guard import Threshold, judge
+from syncd.errors import HeldError, LeaseLostError, NotFoundError, RunStateError, StoppedError, SyncdError
+from syncd.model.hold import Kind, Objection
+from syncd.model.run import Mode, Run, RunResult, Trigger
+from syncd.reconcile.guard import judge, judge_purge, limits_of
 from syncd.services.collect import Collector
+from syncd.services.holding import Holding
+from syncd.services.planned import Planned, Progress, ProgressSink
 from syncd.services.planning import Planner
-from syncd.services.ports import Directory, DirectorySession, Lease, RunStore, SyncStore
+from syncd.services.ports import Directory, DirectorySession, HoldStore, Lease, RunStore, SyncStore
+from syncd.services.results import ended, failure, log_end
+from syncd.services.retries import RUN_RECORD
 from syncd.settings.directory import DirectorySettings
 from syncd.settings.duration import parse_duration
 
 log = structlog.get_logger("syncd.sync")
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a run is."""
-
-    directory: str
-    # "connect", "read users", "read roles", "read units", "plan", "apply"
-    phase: str
-    # entries read, or changes applied
-    done: int
-    # changes to apply; None where nobody knows how many there will be
-    total: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """A plan and where it comes from: what a dry run shows and a real run applies."""
-
-    plan: Plan
-    server: str | None
-    entries_read: int
-
-
-ProgressSink = Callable[[Progress], None]
 
 
 def _ignore(progress: Progress) -> None:
@@ -70,33 +50,41 @@ class SyncService:
     store: SyncStore
     runs: RunStore
     lease: Lease
+    holds: HoldStore
     clock: Clock
+    # names of the roles of the store that make somebody an administrator
+    administrator_roles: Collection[str] = ()
     _sessions: dict[str, DirectorySession] = field(default_factory=dict, init=False)
     _sessions_lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
-    def request(self, directory: str, *, mode: Mode, trigger: Trigger, actor: str = "") -> tuple[Run, bool]:
-        """Queue a run; (the run, whether it is a new one). Raises NotFoundError for a directory nobody configured."""
+    def request(
+        self, directory: str, *, mode: Mode, trigger: Trigger, actor: str = "", since: datetime | None = None
+    ) -> tuple[Run, bool]:
+        """Queue a run; (the run, whether it is a new one). `since`: as of `RunStore.request`. Raises NotFoundError for a
+        directory nobody configured."""
         self._known(directory)
-        return self.runs.request(directory, mode=mode, trigger=trigger, at=self.clock.now(), actor=actor)
+        return self.runs.request(directory, mode=mode, trigger=trigger, at=self.clock.now(), actor=actor, since=since)
 
     def work(self, directory: str, *, stopping: Callable[[], bool] = _never, progress: ProgressSink = _ignore) -> Run | None:
         """Do the next queued run of a directory, to its final record; None when nothing is queued.
 
-        Raises LeaseHeldError when another process is at it, and StoreError when even the record cannot be written.
+        Raises LeaseHeldError when another process is at it, LeaseLostError when one took over meanwhile, and StoreError when
+        even the record cannot be written.
         """
         self._known(directory)
         if self.runs.next_queued(directory) is None:
             return None
-        with self.lease.hold(directory):
+        with self.lease.hold(directory) as epoch:
             for run_id in self.runs.abandon_running(directory, at=self.clock.now()):
                 log.warning("run abandoned", run=run_id, directory=directory, advice="Its process died; this run heals it.")
             queued = self.runs.next_queued(directory)
             if queued is None:
                 return None
             run = self.runs.start(queued.id, at=self.clock.now())
-            result = self._execute(run, stopping=stopping, progress=progress)
-            finished = self.runs.finish(run.id, result, at=self.clock.now())
-        _log_end(finished)
+            result = self._execute(run, epoch=epoch, stopping=stopping, progress=progress)
+            finish = RUN_RECORD.retrying(stopping=stopping)
+            finished = finish(self.runs.finish, run.id, result, at=self.clock.now())
+        log_end(finished)
         return finished
 
     def plan(
@@ -109,7 +97,9 @@ class SyncService:
     ) -> Planned:
         """What a run would do now; writes nothing. Raises SyncdError."""
         settings = self._known(directory)
-        planner = Planner(directory=directory, settings=settings, store=self.store)
+        planner = Planner(
+            directory=directory, settings=settings, store=self.store, administrator_roles=self.administrator_roles
+        )
         if mode is Mode.ROLES:
             return Planned(plan=planner.roles_only(), server=None, entries_read=0)
 
@@ -132,10 +122,9 @@ class SyncService:
         report("plan", 0)
         return Planned(plan=planner.full(found), server=found.server.url, entries_read=found.entries_read)
 
-    def judge(self, planned: Planned) -> str | None:
-        """The guard's objection to a plan as one sentence, or None."""
-        objection = judge(planned.plan, max_removed_users=self._threshold(planned.plan.directory))
-        return objection.message if objection else None
+    def judge(self, planned: Planned) -> tuple[Objection, ...]:
+        """What the guard has to say against a plan."""
+        return judge(planned.plan, limits_of(self.settings[planned.plan.directory].safety))
 
     def interrupt(self, directory: str) -> None:
         """End a read that is waiting for its server: close the session from outside. For an orderly stop."""
@@ -144,74 +133,74 @@ class SyncService:
         if session is not None:
             session.close()
 
-    def purge(self, directory: str) -> int:
-        """Delete people who have been missing longer than `safety.purge_after`; how many. Needs no directory."""
+    def purge(self, directory: str, *, confirmed: int | None = None) -> int:
+        """Delete people who have been missing longer than `safety.purge_after`; how many. Needs no directory.
+
+        More than `safety.max_purged_users` are deleted only when `confirmed` is exactly their number. Raises HeldError.
+        """
         settings = self._known(directory)
         now = self.clock.now()
         before = now - parse_duration(settings.safety.purge_after)
-        with self.lease.hold(directory):
-            purged = self.store.purge(directory, missing_before=before, run_id=None, at=now)
+        with self.lease.hold(directory) as epoch:
+            self._judge_purge(directory, before, confirmed=confirmed)
+            purged = self.store.purge(directory, missing_before=before, run_id=None, at=now, epoch=epoch)
         if purged:
             log.info("people purged", directory=directory, people=purged, missing_since_before=before.isoformat())
         return purged
 
+    def _judge_purge(self, directory: str, before: datetime, *, confirmed: int | None) -> None:
+        count = self.store.purgeable(directory, missing_before=before)
+        if not count or count == confirmed:
+            return
+        limit = limits_of(self.settings[directory].safety)[Kind.USERS_PURGED]
+        objection = judge_purge(count, len(self.store.identities(directory)), limit)
+        if objection is not None:
+            raise HeldError(
+                f"{directory}: {objection.message}; nobody was deleted.",
+                advice=f"If that is right: `syncd purge {directory} --confirm {count}`.",
+            )
+
     # ------------------------------------------------------------ inside a run
-    def _execute(self, run: Run, *, stopping: Callable[[], bool], progress: ProgressSink) -> RunResult:
+    def _execute(self, run: Run, *, epoch: int, stopping: Callable[[], bool], progress: ProgressSink) -> RunResult:
         phases = _Phases(self.runs, run.id, progress)
         try:
-            return self._plan_and_apply(run, stopping=stopping, progress=phases)
+            return self._plan_and_apply(run, epoch=epoch, stopping=stopping, progress=phases)
+        except (LeaseLostError, RunStateError) as error:
+            # whoever took over has ended the run's record
+            message = f"run {run.id} of {run.directory} was taken over by another process: {error.message}"
+            raise LeaseLostError(message, run=run.id, directory=run.directory) from error
         except SyncdError as error:
             if stopping() and not isinstance(error, StoppedError):
                 error = StoppedError("the run was asked to stop", advice="The next run completes it.")
-            return _failure(error)
+            return failure(error, at=self.clock.now())
         except Exception as error:
             log.exception("run broken", run=run.id, directory=run.directory)
             reason = SyncdError(f"an error of syncd itself: {type(error).__name__}", advice="See the log; please report it.")
-            return _failure(reason)
+            return failure(reason, at=self.clock.now())
 
-    def _plan_and_apply(self, run: Run, *, stopping: Callable[[], bool], progress: ProgressSink) -> RunResult:
+    def _plan_and_apply(self, run: Run, *, epoch: int, stopping: Callable[[], bool], progress: ProgressSink) -> RunResult:
         planned = self.plan(run.directory, mode=run.mode, stopping=stopping, progress=progress)
-        plan = planned.plan
-        counts = {**plan.counts, "users": plan.people_seen, "issues": plan.issues_total}
-        objection = judge(plan, max_removed_users=self._threshold(run.directory))
-        if objection is not None:
-            return RunResult(
-                outcome=Outcome.HELD,
-                server=planned.server,
-                entries_read=planned.entries_read,
-                code=objection.code,
-                message=f"Held: {objection.message}. Nothing was changed.",
-                advice="Look at `syncd sync --dry-run` and `syncd check --connect`; if it is right, raise "
-                "`safety.max_removed_users` for one run.",
-                counts=counts,
+        objections = self.judge(planned)
+        holding = Holding(holds=self.holds)
+        settled = holding.settle(run, planned.plan, objections, settings=self.settings[run.directory], at=self.clock.now())
+        if settled.held is None or not settled.plan.is_empty:
+            total = sum(settled.plan.counts.values())
+            self.store.apply(
+                settled.plan,
+                run_id=run.id,
+                epoch=epoch,
+                at=self.clock.now(),
+                progress=lambda done: progress(Progress(run.directory, "apply", done, total)),
+                stopping=stopping,
             )
-        total = sum(plan.counts.values())
-        self.store.apply(
-            plan,
-            run_id=run.id,
-            at=self.clock.now(),
-            progress=lambda done: progress(Progress(run.directory, "apply", done, total)),
-            stopping=stopping,
-        )
-        partial = plan.issues_total > 0
-        return RunResult(
-            outcome=Outcome.PARTIAL if partial else Outcome.SUCCEEDED,
-            server=planned.server,
-            entries_read=planned.entries_read,
-            code="entries_unusable" if partial else None,
-            message=f"{plan.issues_total} entries could not be used; all others are in the store." if partial else None,
-            advice="`syncd runs show` lists them with their reasons." if partial else None,
-            counts=counts,
-        )
+        holding.applied(settled, run, at=self.clock.now())
+        return ended(planned, settled)
 
     def _known(self, directory: str) -> DirectorySettings:
         if directory not in self.settings:
             names = ", ".join(sorted(self.settings)) or "none"
             raise NotFoundError(f"no directory is called {directory!r}; configured: {names}")
         return self.settings[directory]
-
-    def _threshold(self, directory: str) -> Threshold:
-        return Threshold.parse(self.settings[directory].safety.max_removed_users)
 
     def _remember(self, directory: str, session: DirectorySession | None) -> None:
         with self._sessions_lock:
@@ -235,36 +224,3 @@ class _Phases:
             self.phase = progress.phase
             self.runs.set_phase(self.run_id, progress.phase)
         self.sink(progress)
-
-
-def _failure(error: SyncdError) -> RunResult:
-    code = error.cause_code if isinstance(error, IncompleteReadError) else error.code
-    server, entries = error.context.get("server"), error.context.get("entries_read")
-    return RunResult(
-        outcome=Outcome.FAILED,
-        server=str(server) if server else None,
-        entries_read=int(entries or 0),
-        code=code,
-        message=error.message,
-        advice=error.hint or None,
-    )
-
-
-def _log_end(run: Run) -> None:
-    """The one closing line of a run."""
-    duration = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0
-    changes = {name: count for name, count in (run.counts or {}).items() if count}
-    reason = {"code": run.code, "message": run.message, "advice": run.advice, "server": run.server}
-    # an orderly stop is nobody's failure
-    write = log.info if run.outcome.complete or run.code == StoppedError.code else log.error
-    write(
-        "run finished",
-        directory=run.directory,
-        run=run.id,
-        mode=run.mode.value,
-        outcome=run.outcome.value,
-        seconds=round(duration, 3),
-        entries=run.entries_read,
-        **{name: text for name, text in reason.items() if text},
-        **changes,
-    )

@@ -15,11 +15,11 @@ from pydantic import AfterValidator, BeforeValidator
 from syncd.model.dn import InvalidDN, normalize
 from syncd.settings.duration import parse_duration
 from syncd.settings.filters import check_filter
+from syncd.settings.limits import parse_limit
 from syncd.settings.schedule import NEVER, check_schedule
 
 _NAME = re.compile(r"[a-z0-9](?:_?[a-z0-9-]+)*")
 _FIELD = re.compile(r"[a-z](?:_?[a-z0-9]+)*")
-_SHARE = re.compile(r"\d{1,9}|(?:100|\d{1,2})(?:\.\d+)?%")
 _ATTRIBUTE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(?:;[A-Za-z0-9-]+)*")
 _DATABASES = ("sqlite", "postgresql")
 
@@ -107,9 +107,8 @@ def _check_attribute(text: str) -> str:
     return text
 
 
-def _check_share(text: str) -> str:
-    if not _SHARE.fullmatch(text):
-        raise ValueError(f"{text!r} is neither a percentage up to 100% nor a number: write 10% or 200")
+def _check_limit(text: str) -> str:
+    parse_limit(text)
     return text
 
 
@@ -129,7 +128,7 @@ DnText = Annotated[str, AfterValidator(_check_dn)]
 LdapUrl = Annotated[str, AfterValidator(_check_ldap_url)]
 StoreUrl = Annotated[str, AfterValidator(_check_store_url)]
 Listen = Annotated[str, AfterValidator(_check_listen)]
-Share = Annotated[str, BeforeValidator(_number_as_text), AfterValidator(_check_share)]
+LimitText = Annotated[str, BeforeValidator(_number_as_text), AfterValidator(_check_limit)]
 AttributeName = Annotated[str, AfterValidator(_check_attribute)]
 DirectoryName = Annotated[str, AfterValidator(_check_name)]
 CustomFieldName = Annotated[str, AfterValidator(_check_field_name)]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from syncd.model.reading import Scope
-from syncd.settings.checked import AttributeName, DnText, Duration, FilterText, LdapUrl, ScheduleText, Share
+from syncd.settings.checked import AttributeName, DnText, Duration, FilterText, LdapUrl, LimitText, ScheduleText
 
 
 class Section(BaseModel):
@@ -150,12 +150,46 @@ class ScheduleSettings(Section):
     """Whether to sync once when the daemon starts."""
 
 
+class CanarySettings(Section):
+    """Something that is always there and always readable: when it is not seen, the read was not what it should be."""
+
+    dn: DnText = Field(examples=["uid=canary,ou=people,dc=example,dc=com"])
+    """The entry, read by its name on the connection that reads everything else."""
+    attribute: AttributeName | None = Field(default=None, examples=["mail"])
+    """An attribute that must have a value there; left out: the entry itself is enough."""
+
+
 class SafetySettings(Section):
     """What a run may take away without being asked."""
 
-    max_removed_users: Share = "10%"
-    """The largest part of the directory's people (`10%`), or number of them (`200`), that one run may find gone. Up to ten
-    people is always allowed. More holds the whole run."""
+    max_removed_users: LimitText = "10%, at least 10, at most 1000"
+    """People that one run may find gone, of all that the directory had. A limit is a share of what was there, a number, or
+    both: "10%", "200", "10%, at least 10, at most 1000"; "from 11" at its end names a smallest population: with fewer nothing
+    is held. What goes beyond it is kept until someone approves exactly that (`syncd plan`), and all else goes on. No limit can
+    be switched off: more than half of ten or more is always held, and so is the loss of all."""
+    max_purged_users: LimitText = "10%, at least 10, at most 1000"
+    """People that one purge may delete whose retention time is over."""
+    max_removed_roles: LimitText = "10%, at least 10, at most 500"
+    """Role identifiers that one run may find gone."""
+    max_removed_units: LimitText = "10%, at least 10, at most 500"
+    """Organizations and business units that one run may find gone."""
+    max_lost_members: LimitText = "50%, from 11"
+    """Members that any one role identifier may lose in one run."""
+    max_revoked_grants: LimitText = "10%, at least 20, at most 2000"
+    """Roles of people that one run may revoke."""
+    max_blanked_values: LimitText = "10%, at least 10, at most 1000"
+    """People who may lose their value of the same field in one run, of those who have one."""
+    max_reanchored_entries: LimitText = "10%, at least 5, at most 100"
+    """Known names (DNs) that may come with a new entry id in one run, as they do after a server was restored without them."""
+    max_renamed_users: LimitText = "10%, at least 10, at most 1000"
+    """People whose username may change in one run."""
+    hold_expires: Duration = "3d"
+    """How long a held plan can be approved or rejected; after that the next run asks anew."""
+    canaries: list[CanarySettings] = Field(
+        default=[], examples=[[{"dn": "uid=canary,ou=people,dc=example,dc=com", "attribute": "mail"}]]
+    )
+    """Entries, or attributes of them, that must be visible in every run; else the read counts as incomplete. One in each
+    subtree that could be hidden, and one for each attribute whose loss would hurt, is a good measure."""
     purge_after: Duration = "30d"
     """How long a person who is gone from the directory is kept, disabled, before their row is deleted: 30d, 12h."""
 
@@ -182,6 +216,8 @@ class DirectorySettings(Section):
     """Seconds to wait for a connection and for the bind."""
     receive_timeout: float = Field(default=60.0, gt=0, le=3600)
     """Seconds to wait for the next bytes of an answer."""
+    page_timeout: float = Field(default=300.0, gt=0, le=86400)
+    """Seconds that one page may take from its request to its end, however steadily it drips."""
     page_size: int = Field(default=1000, ge=1, le=100_000)
     """Entries per page (RFC 2696). Active Directory gives at most 1000."""
     entry_id_attribute: AttributeName | None = Field(default=None, examples=["employeeNumber"])

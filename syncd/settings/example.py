@@ -61,7 +61,8 @@ def _inner_table(path: tuple[str, ...], field: FieldInfo) -> Iterator[str]:
         yield "\n" + _comment(field.description or "") + f"[{dotted((*path, _NAME))}]\n"
         yield from _table(model, (*path, _NAME))
     elif model is not None and values is None:
-        yield f"\n# {'-' * 8} {(model.__doc__ or '').strip().splitlines()[0]}\n[{dotted(path)}]\n"
+        title, end, explanation = " ".join((model.__doc__ or "").split()).partition(". ")
+        yield f"\n# {'-' * 8} {title}{end.strip()}\n{_comment(explanation)}[{dotted(path)}]\n"
         yield from _table(model, path)
     else:
         yield "\n" + _comment(field.description or "") + f"[{dotted(path)}]\n"

@@ -24,6 +24,20 @@ def check_filter(text: str) -> str:
     return text
 
 
+def and_parts(text: str) -> tuple[str, ...]:
+    """The filters that a filter `(&...)` is made of; () for any other. Raises ValueError for what is no filter."""
+    check_filter(text)
+    if not text.startswith("(&"):
+        return ()
+    parts: list[str] = []
+    at = _skip_space(text, 2)
+    while text[at] == "(":
+        end = _filter(text, at, 1)
+        parts.append(text[at:end])
+        at = _skip_space(text, end)
+    return tuple(parts)
+
+
 def _filter(text: str, at: int, depth: int) -> int:
     """Read one parenthesised filter that begins at `at`; where it ends."""
     if depth > _DEEPEST:

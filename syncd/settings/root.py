@@ -69,6 +69,8 @@ class RootSettings(Section):
         default={}, examples=[{"employee_number": "text"}]
     )
     """Further fields of a person: name = type."""
+    administrator_roles: list[str] = ["administrator"]
+    """Roles of the store that make somebody an administrator. No run disables the last person who has one, or takes it away."""
     directories: dict[DirectoryName, DirectorySettings] = {}
     """The directories, each under a name of its own: lower case letters, digits, - and _."""
 

@@ -35,12 +35,15 @@ def apply_plan(
     plan: Plan,
     *,
     run_id: int,
+    epoch: int,
     at: datetime,
     progress: Callable[[int], None],
     stopping: Callable[[], bool],
 ) -> None:
     """Do what the plan says: SyncStore.apply. Raises StoreError and StoppedError."""
-    applying = Applying(engine=engine, directory=plan.directory, run_id=run_id, at=at, progress=progress, stopping=stopping)
+    applying = Applying(
+        engine=engine, directory=plan.directory, run_id=run_id, epoch=epoch, at=at, progress=progress, stopping=stopping
+    )
     if plan.is_empty:
         _write_digest(applying, plan)
         return
@@ -56,17 +59,19 @@ def apply_plan(
         with applying.transaction(len(issues)) as connection:
             open_issues(connection, applying, issues)
     with applying.transaction() as connection:
-        applying.finish(connection, plan.relations_digest)
+        applying.finish(connection, plan)
 
 
 def _write_digest(applying: Applying, plan: Plan) -> None:
-    """An empty plan writes nothing, unless the relations were looked at in a new way and found to be the same."""
+    """An empty plan writes nothing, unless what it rests on is new: the relations were looked at in another way, or the
+    configuration is another one, and all was found to be the same."""
+    digests = select(t.directories.c.relations_digest, t.directories.c.config_digest)
     with read(applying.engine) as connection:
-        rows = connection.execute(select(t.directories.c.relations_digest).where(t.directories.c.name == plan.directory))
-        stored = rows.scalar_one_or_none()
-    if stored != plan.relations_digest:
+        stored = connection.execute(digests.where(t.directories.c.name == plan.directory)).one_or_none()
+    relations, config = stored if stored is not None else (None, None)
+    if relations != plan.relations_digest or plan.config_digest not in (None, config):
         with applying.transaction() as connection:
-            applying.finish(connection, plan.relations_digest)
+            applying.finish(connection, plan)
 
 
 # ---------------------------------------------------------------- what surrounds people
@@ -104,7 +109,7 @@ def _write_links(applying: Applying, plan: Plan) -> None:
     new = {change.entry_id for change in plan.people if change.action is Action.CREATE}
     returned = {change.entry_id for change in plan.people if change.action is Action.RETURN}
     # a plan that saw all groups has all links of whoever returns; one that did not takes none away from them
-    exact = plan.relations_digest is not None
+    exact = plan.links_complete or plan.relations_digest is not None
     for kind, added, removed in (
         (MEMBERSHIPS, plan.memberships_added, plan.memberships_removed),
         (GRANTS, plan.grants_added, plan.grants_removed),

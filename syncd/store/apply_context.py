@@ -15,11 +15,13 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine, Table, func, insert, select, update
 
 from syncd.errors import StoppedError, StoreError
+from syncd.model.plan import Plan
 from syncd.store import schema as t
 from syncd.store.among import among
 from syncd.store.audit import Auditor
 from syncd.store.bulk import time_text
 from syncd.store.engine import write
+from syncd.store.lease import fence
 
 T = TypeVar("T")
 
@@ -34,6 +36,8 @@ class Applying:
     engine: Engine
     directory: str
     run_id: int
+    # of the lease under which the run works
+    epoch: int
     at: datetime
     progress: Callable[[int], None]
     stopping: Callable[[], bool]
@@ -57,10 +61,12 @@ class Applying:
 
     @contextmanager
     def transaction(self, changes: int = 0) -> Iterator[Connection]:
-        """A transaction that does that many changes of the plan. Raises StoppedError instead of beginning one."""
+        """A transaction that does that many changes of the plan. Raises StoppedError instead of beginning one, and
+        LeaseLostError when the directory is somebody else's now."""
         if self.stopping():
             raise StoppedError("The run was stopped while it was writing; the next run does the rest.")
         with write(self.engine) as connection:
+            fence(connection, self.directory, self.epoch)
             if not self.directory_id:
                 self.directory_id = open_directory(connection, self.directory, at=self.at)
             yield connection
@@ -68,9 +74,11 @@ class Applying:
         if changes:
             self.progress(self._done)
 
-    def finish(self, connection: Connection, relations_digest: bytes | None) -> None:
+    def finish(self, connection: Connection, plan: Plan) -> None:
         """Mark the plan as applied whole; in its last transaction."""
-        values = {"relations_digest": relations_digest}
+        values = {"relations_digest": plan.relations_digest}
+        if plan.config_digest is not None:
+            values["config_digest"] = plan.config_digest
         connection.execute(update(t.directories).where(t.directories.c.id == self.directory_id).values(values))
 
 

@@ -32,19 +32,20 @@ RUN = "run"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Auditor:
-    """Makes the events of one run over one directory. The rows are to be written with `CREATED` or `CHANGED`."""
+    """Makes the events of one actor, as a rule a run, for one directory. Rows are to be written with `CREATED` or `CHANGED`."""
 
     directory: str
     run_id: int | None
     # time_text
     at: str
+    actor: str = RUN
 
     def created(self, action: str, subject: str) -> Callable[[int, Mapping[str, FieldValue]], Row]:
         """Makes rows for CREATED, of the number and the fields of what was created."""
-        at, run_id, directory = self.at, self.run_id, self.directory
+        at, actor, run_id, directory = self.at, self.actor, self.run_id, self.directory
 
         def row(subject_id: int, after: Mapping[str, FieldValue]) -> Row:
-            return (at, RUN, run_id, action, subject, subject_id, directory, fields_text(after))
+            return (at, actor, run_id, action, subject, subject_id, directory, fields_text(after))
 
         return row
 
@@ -52,7 +53,7 @@ class Auditor:
         self, action: str, subject: str, subject_id: int, *, before: str | None, after: str | None, reason: str | None = None
     ) -> Row:
         """A row for CHANGED; `before` and `after` are JSON text."""
-        return (self.at, RUN, self.run_id, action, subject, subject_id, self.directory, after, before, reason)
+        return (self.at, self.actor, self.run_id, action, subject, subject_id, self.directory, after, before, reason)
 
     def structure(self, change: StructureChange[Any], subject: str, subject_id: int) -> Row:
         """A row for CHANGED about an organization, a unit or a role identifier."""

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, Connection, create_engine, event, make_url
 from sqlalchemy import Engine as Engine  # noqa: PLC0414 - the name under which bootstrap knows it
@@ -29,6 +30,8 @@ __all__ = ["WRITING", "errors_translated", "open_engine", "ping", "read", "write
 POOLED = 5
 # PostgreSQL: seconds for the TCP connection and the login
 CONNECT_SECONDS = 10
+# PostgreSQL: the server notices within idle + interval * count seconds that our machine is gone, and ends what we had begun
+KEEPALIVE = {"tcp_keepalives_idle": 20, "tcp_keepalives_interval": 5, "tcp_keepalives_count": 4}
 # execution option of a transaction that writes, seen by the SQLite begin hook
 WRITING = "syncd_writing"
 
@@ -44,7 +47,7 @@ def open_engine(settings: StoreSettings) -> Engine:
         return _open_sqlite(url)
     if settings.password is not None:
         url = url.set(password=settings.password.get_secret_value())
-    return create_engine(
+    engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_size=settings.pool_size,
         # the pool grows in a rush and shrinks again: nobody waits for a connection while the database has some
@@ -53,6 +56,15 @@ def open_engine(settings: StoreSettings) -> Engine:
         json_serializer=to_json,
         connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": "syncd"},
     )
+    event.listen(engine, "connect", _prepare_postgresql)
+    return engine
+
+
+def _prepare_postgresql(connection: Any, _entry: ConnectionPoolEntry) -> None:
+    """Settings of the session; not sent as start options, which poolers refuse."""
+    settings = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in KEEPALIVE.items())
+    connection.execute(f"SELECT {settings}")
+    connection.commit()
 
 
 def _parsed(text: str) -> URL:

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from syncd.errors import DatabaseFullError, DatabaseUnavailableError, SchemaOutdatedError, StoreError
+from syncd.redaction import forget_locals
 
 # seconds that a SQLite writer waits for its turn; our own transactions last well below one
 BUSY_SECONDS = 30
@@ -31,6 +32,7 @@ def errors_translated() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
+        forget_locals(error)
         raise translated(error) from error
 
 

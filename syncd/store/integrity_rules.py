@@ -11,9 +11,13 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Connection, Select, and_, exists, func, not_, select
 
+from syncd.errors import StoreError
 from syncd.model.dn import InvalidDN, normalize
+from syncd.model.hold import PlanState
 from syncd.model.text import fold
 from syncd.store import schema as t
+from syncd.store.changerows import unpack
+from syncd.store.holds import OPEN, objection_of
 
 REPORT = "This is an error of syncd: please report it with this line. Such rows give nobody anything."
 REFOLD = "A version of syncd or Python that folds names differently wrote them: please report it with this line."
@@ -150,6 +154,38 @@ def _folded(connection: Connection) -> Problems | None:
     return Problems(f"{len(wrong)} names are not found by their keys: {_shown(wrong)}", REFOLD) if wrong else None
 
 
+def _plans(connection: Connection) -> Problems | None:
+    """One question at a time, each in a state that there is, with all changes that it counts."""
+    plans = t.held_plans.c
+    several = select(plans.directory).where(plans.state.in_(OPEN)).group_by(plans.directory).having(func.count() > 1)
+    found = [("directories have several open plans", int(connection.scalar(select(func.count()).select_from(several.subquery()))
+                                                         or 0))]  # fmt: skip
+    wrong = plans.state.not_in([state.value for state in PlanState])
+    found.append(("held plans are in a state that there is not", _count(connection, plans.id, wrong)))
+    undated = plans.state.not_in(OPEN) & plans.decided_at.is_(None)
+    found.append(("held plans are closed without a time", _count(connection, plans.id, undated)))
+    damaged = [
+        number for number in connection.scalars(select(plans.id).order_by(plans.id)) if not _is_whole(connection, number)
+    ]
+    found.append((f"held plans have not the changes that they count ({_shown(damaged)})", len(damaged)))
+    return _summed(found)
+
+
+def _is_whole(connection: Connection, number: int) -> bool:
+    """Whether a held plan can be read, to the last of its changes."""
+    plans = t.held_plans.c
+    row = connection.execute(select(plans.document, plans.changes, plans.objections).where(plans.id == number)).one()
+    try:
+        return sum(1 for _ in unpack(row.document)) == row.changes and all(objection_of(told) for told in row.objections)
+    except (StoreError, TypeError, KeyError, ValueError):
+        return False
+
+
+def _leases(connection: Connection) -> Problems | None:
+    """Epochs begin at one."""
+    return _summed([("leases have an epoch below one", _count(connection, t.leases.c.epoch, t.leases.c.epoch < 1))])
+
+
 def _dn_key(text: str) -> str | None:
     try:
         return normalize(text)
@@ -185,4 +221,6 @@ RULES: tuple[tuple[str, str, Rule], ...] = (
     ("units", "the units are trees inside their organizations", _units),
     ("names", "no name and no entry belongs to several people", _single),
     ("keys", "every name is found by its key", _folded),
+    ("plans", "every held plan has all its changes, and no directory two open ones", _plans),
+    ("leases", "every lease has an epoch", _leases),
 )

@@ -6,31 +6,51 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, delete, exists, select
+from sqlalchemy import Connection, Engine, Row, delete, exists, func, select
 
 from syncd.store import schema as t
 from syncd.store.among import among
 from syncd.store.audit import Auditor, fields_text, write_changed
 from syncd.store.bulk import time_text
 from syncd.store.engine import read, write
+from syncd.store.lease import fence
 
 # people per transaction: everything of theirs goes with each
 BATCH = 500
 
 
-def purge_people(engine: Engine, directory: str, *, missing_before: datetime, run_id: int | None, at: datetime) -> int:
+def purge_people(
+    engine: Engine,
+    directory: str,
+    *,
+    missing_before: datetime,
+    run_id: int | None,
+    at: datetime,
+    epoch: int | None = None,
+) -> int:
     """SyncStore.purge. Who is also in another directory stays, and so does who owns records of another system, and a user
-    made by hand. Everything of the person goes with them but the audit events."""
+    made by hand. Everything of the person goes with them but the audit events.
+
+    `epoch`: of the lease, where the caller holds it; then every transaction makes sure that it is still the newest.
+    """
     auditor = Auditor(directory=directory, run_id=run_id, at=time_text(at))
     purged = 0
     # asked first without taking the writer's turn: on most days there is nobody
     while _someone(engine, directory, missing_before):
         with write(engine) as connection:
+            if epoch is not None:
+                fence(connection, directory, epoch)
             people = _gone(connection, directory, missing_before)
             write_changed(connection, [_event(auditor, person) for person in people])
             delete_users(connection, [person.id for person in people])
         purged += len(people)
     return purged
+
+
+def count_purgeable(connection: Connection, directory: str, *, missing_before: datetime) -> int:
+    """SyncStore.purgeable."""
+    people = _query(directory, missing_before).subquery()
+    return int(connection.execute(select(func.count()).select_from(people)).scalar_one())
 
 
 def delete_users(connection: Connection, user_ids: Sequence[int]) -> None:

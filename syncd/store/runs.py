@@ -35,11 +35,21 @@ class SqlRunStore:
         self._engine = engine
 
     # ------------------------------------------------------------ asking
-    def request(self, directory: str, *, mode: Mode, trigger: Trigger, at: datetime, actor: str = "") -> tuple[Run, bool]:
+    def request(
+        self,
+        directory: str,
+        *,
+        mode: Mode,
+        trigger: Trigger,
+        at: datetime,
+        actor: str = "",
+        since: datetime | None = None,
+    ) -> tuple[Run, bool]:
         """Queue a run; (the run, whether it is new).
 
         One that is queued already is given back: it will start after this request, so it reads what the asker wants read.
-        When it would read less than is asked for, its mode is raised; who asked first stays on record.
+        When it would read less than is asked for, its mode is raised; who asked first stays on record. `since`: one that
+        started after that time is given back too.
         """
         queued = self.next_queued(directory)
         if queued is not None and _wider(queued.mode, mode) is queued.mode:
@@ -47,12 +57,13 @@ class SqlRunStore:
         values = {"directory": directory, "mode": mode.value, "trigger": trigger.value, "actor": actor, "requested_at": at}
         with write(self._engine) as connection:
             for _ in range(_ATTEMPTS):
+                row = _started_after(connection, directory, since) if since is not None else None
+                row = row or _raise_mode(connection, directory, mode)
+                if row is not None:
+                    return _run(row), False
                 row = connection.execute(self._insert_unless_queued(values)).first()
                 if row is not None:
                     return _run(row), True
-                row = _raise_mode(connection, directory, mode)
-                if row is not None:
-                    return _run(row), False
         raise RunStateError(f"the runs of {directory!r} start and end too fast to join one")
 
     def _insert_unless_queued(self, values: dict[str, Any]) -> Any:
@@ -89,6 +100,8 @@ class SqlRunStore:
             message=result.message,
             advice=result.advice,
             counts=None if result.counts is None else dict(result.counts),
+            verdict=result.verdict,
+            plan_id=result.plan_id,
         )
 
     def _step(self, run_id: int, before: Outcome, **values: Any) -> Run:
@@ -156,17 +169,6 @@ class SqlRunStore:
 _COMPLETE_READ = (t.runs.c.outcome.in_(COMPLETE), t.runs.c.mode.in_(READING))
 
 
-def still_running(connection: Connection, run_id: int) -> None:
-    """Fence for the transactions of a run (invariant 9): raises RunStateError when someone else has ended it meanwhile.
-
-    On PostgreSQL the run's row stays locked to the end of the transaction, so that nobody ends it in between.
-    """
-    wanted = select(t.runs.c.outcome).where(t.runs.c.id == run_id).with_for_update(read=True)
-    outcome = connection.execute(wanted).scalar()
-    if outcome != Outcome.RUNNING.value:
-        raise RunStateError(f"run {run_id} is {outcome or 'gone'}, not running", run=run_id)
-
-
 def _of(directory: str) -> Select[Any]:
     return select(t.runs).where(t.runs.c.directory == directory)
 
@@ -178,6 +180,12 @@ def _newest(wanted: Select[Any]) -> Select[Any]:
 def _wider(one: Mode, other: Mode) -> Mode:
     """The mode that does what both do."""
     return max(one, other, key=_REACH.index)
+
+
+def _started_after(connection: Connection, directory: str, since: datetime) -> Row[Any] | None:
+    """The newest run that reads and started later than that."""
+    later = _of(directory).where(t.runs.c.started_at > since, t.runs.c.mode.in_(READING))
+    return connection.execute(_newest(later)).first()
 
 
 def _raise_mode(connection: Connection, directory: str, mode: Mode) -> Row[Any] | None:

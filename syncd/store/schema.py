@@ -1,6 +1,7 @@
 """All tables under one name, and the MetaData they share: `from syncd.store import schema as t`, then `t.users.c.email`."""
 
 from syncd.store.columns import metadata
+from syncd.store.schema_guard import held_plans, leases
 from syncd.store.schema_journal import audit_events, issues, runs
 from syncd.store.schema_login import api_keys, links, owned_records, passwords, sessions
 from syncd.store.schema_people import (
@@ -25,8 +26,10 @@ __all__ = [
     "grants",
     "group_members",
     "groups",
+    "held_plans",
     "identities",
     "issues",
+    "leases",
     "links",
     "memberships",
     "metadata",

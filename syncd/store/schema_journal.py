@@ -31,6 +31,10 @@ runs = Table(
     Column("message", Text),
     Column("advice", Text),
     Column("counts", Json),
+    # "complete" or "partial"; NULL where nothing was read
+    Column("verdict", String(16)),
+    # the held plan it made, met again or applied
+    Column("plan_id", Id),
     CheckConstraint("outcome IN ('queued', 'running', 'succeeded', 'partial', 'held', 'failed', 'abandoned')", name="outcome"),
     **AUTOINCREMENT,
 )
@@ -68,7 +72,7 @@ audit_events = Table(
     Column("request_id", Text),
     # "user.created", "user.updated", "memberships.changed", …
     Column("action", Text, nullable=False),
-    # "user", "organization", "unit", "role", "role_identifier"
+    # "user", "organization", "unit", "role", "role_identifier", "plan"
     Column("subject_type", String(16), nullable=False),
     # without a foreign key: the event outlives its subject
     Column("subject_id", Id, nullable=False),

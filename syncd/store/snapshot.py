@@ -23,13 +23,14 @@ from syncd.model.records import (
     StoredPerson,
     UnitRecord,
 )
-from syncd.services.ports import StoredStructure
+from syncd.services.ports import Protected, StoredStructure
 from syncd.store import schema as t
 from syncd.store.apply import apply_plan
 from syncd.store.engine import read
+from syncd.store.guardfacts import populations, protected_people
 from syncd.store.names import holders
 from syncd.store.people import load_people
-from syncd.store.purge import purge_people
+from syncd.store.purge import count_purgeable, purge_people
 
 # rows fetched at a time
 FETCH = 5000
@@ -67,7 +68,8 @@ class SqlSyncStore:
             raise ValueError(f"people have no key {by!r}")
         column = t.identities.c[by]
         query = _of(directory, select(column, identities.entry_id))
-        query = query.where(identities.missing_since.is_(None), column.is_not(None))
+        # two may have one DN in the store, when whoever had it could not be moved on: it is the newcomer's
+        query = query.where(identities.missing_since.is_(None), column.is_not(None)).order_by(identities.dn_since)
         keys: dict[str, str] = {}
         with read(self.engine) as connection:
             for rows in _stream(connection, query):
@@ -77,8 +79,9 @@ class SqlSyncStore:
     def structure(self, directory: str) -> StoredStructure:
         with read(self.engine) as connection:
             mine = t.directories.c.name == directory
-            row = connection.execute(select(t.directories.c.id, t.directories.c.relations_digest).where(mine)).one_or_none()
-            number, digest = row if row is not None else (0, None)
+            columns = (t.directories.c.id, t.directories.c.relations_digest, t.directories.c.config_digest)
+            row = connection.execute(select(*columns).where(mine)).one_or_none()
+            number, digest, config_digest = row if row is not None else (0, None, None)
             organizations, units = _organizations_and_units(connection, number)
             return StoredStructure(
                 organizations=organizations,
@@ -86,6 +89,7 @@ class SqlSyncStore:
                 role_identifiers=_role_identifiers(connection, number),
                 roles=frozenset(connection.scalars(select(t.roles.c.name))),
                 relations_digest=digest,
+                config_digest=config_digest,
             )
 
     def memberships(self, directory: str) -> Iterator[Link]:
@@ -121,6 +125,14 @@ class SqlSyncStore:
         with read(self.engine) as connection:
             return holders(connection, directory, field, keys)
 
+    def protected(self, directory: str, *, administrator_roles: Collection[str]) -> Protected:
+        with read(self.engine) as connection:
+            return protected_people(connection, directory, administrator_roles=administrator_roles)
+
+    def field_populations(self, directory: str, fields: Collection[str]) -> Mapping[str, int]:
+        with read(self.engine) as connection:
+            return populations(connection, directory, fields)
+
     def open_issues(self, directory: str) -> Mapping[str, Issue]:
         issues = t.issues.c
         query = select(issues.key, issues.dn, issues.code, issues.message, issues.subject)
@@ -133,12 +145,25 @@ class SqlSyncStore:
             }
 
     def apply(
-        self, plan: Plan, *, run_id: int, at: datetime, progress: Callable[[int], None], stopping: Callable[[], bool]
+        self,
+        plan: Plan,
+        *,
+        run_id: int,
+        epoch: int,
+        at: datetime,
+        progress: Callable[[int], None],
+        stopping: Callable[[], bool],
     ) -> None:
-        apply_plan(self.engine, plan, run_id=run_id, at=at, progress=progress, stopping=stopping)
+        apply_plan(self.engine, plan, run_id=run_id, epoch=epoch, at=at, progress=progress, stopping=stopping)
 
-    def purge(self, directory: str, *, missing_before: datetime, run_id: int | None, at: datetime) -> int:
-        return purge_people(self.engine, directory, missing_before=missing_before, run_id=run_id, at=at)
+    def purgeable(self, directory: str, *, missing_before: datetime) -> int:
+        with read(self.engine) as connection:
+            return count_purgeable(connection, directory, missing_before=missing_before)
+
+    def purge(
+        self, directory: str, *, missing_before: datetime, run_id: int | None, at: datetime, epoch: int | None = None
+    ) -> int:
+        return purge_people(self.engine, directory, missing_before=missing_before, run_id=run_id, at=at, epoch=epoch)
 
 
 def _of(directory: str, query: Select[Any]) -> Select[Any]:

@@ -62,7 +62,11 @@ def _tagged(value: object) -> dict[str, str]:
 
 def from_json(text: str) -> FieldValue:
     """The field value that `to_json` wrote."""
-    value = json.loads(text)
+    return from_json_form(json.loads(text))
+
+
+def from_json_form(value: Any) -> FieldValue:
+    """The same for what a JSON reader made of it."""
     if isinstance(value, list):
         return tuple(value)
     if isinstance(value, dict):

@@ -7,7 +7,7 @@ with the question whether planning again finds nothing left to do.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,7 +22,9 @@ from syncd.reconcile.people import diff_person, disable_missing, missing_ids
 from syncd.reconcile.structure import diff_structure
 from syncd.services.ports import SyncStore
 from syncd.store import schema as t
-from syncd.store.engine import read
+from syncd.store.engine import read, write
+from syncd.store.lease import raise_epoch
+from syncd.store.snapshot import SqlSyncStore
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -100,8 +102,27 @@ class Company:
         """Plan and apply; the plan."""
         plan = plan or self.plan()
         self.runs += 1
-        self.store.apply(plan, run_id=self.runs, at=self.at(), progress=lambda done: None, stopping=lambda: False)
+        self.apply(plan)
         return plan
+
+    def apply(
+        self,
+        plan: Plan,
+        *,
+        epoch: int | None = None,
+        progress: Callable[[int], None] = lambda done: None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Apply a plan; `epoch`: the newest, unless it is given."""
+        epoch = self.epoch() if epoch is None else epoch
+        self.store.apply(plan, run_id=self.runs, epoch=epoch, at=self.at(), progress=progress, stopping=stopping)
+
+    def epoch(self) -> int:
+        """The newest epoch of the directory's lease."""
+        assert isinstance(self.store, SqlSyncStore)
+        with read(self.store.engine) as connection:
+            found = connection.scalar(select(t.leases.c.epoch).where(t.leases.c.directory == self.name))
+        return found or take(self.store.engine, self.name)
 
     def _with_people(self, plan: Plan, gone: list[str]) -> Plan:
         known = self.store.identities(self.name)
@@ -155,6 +176,12 @@ class Company:
             issues_opened=tuple(i for key, i in current.items() if stored.get(key) != i),
             issues_closed=tuple(key for key, i in stored.items() if current.get(key) != i),
         )
+
+
+def take(engine: Engine, directory: str) -> int:
+    """Take the directory away from whoever has it; the new epoch."""
+    with write(engine) as connection:
+        return raise_epoch(connection, directory, holder="a test", at=START)
 
 
 def contents(engine: Engine) -> dict[str, list[tuple[Any, ...]]]:

@@ -6,19 +6,22 @@ import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, Table, text
 
 from syncd.errors import DatabaseUnavailableError
 from syncd.model.checks import CheckLine, CheckStatus
 from syncd.settings.root import StoreSettings
 from syncd.store import schema as t
 from syncd.store.engine import open_engine, write
+from syncd.store.holds import SqlHoldStore
 from syncd.store.integrity import integrity
-from tests.fakes.people_rows import Rows
+from tests.contract.test_holds import CHANGES, new
+from tests.fakes.people_rows import NOON, Rows
 
-EVERYWHERE = ["references", "sources", "people", "units", "names", "keys"]
+EVERYWHERE = ["references", "sources", "people", "units", "names", "keys", "plans", "leases"]
 
 
 class Sample:
@@ -41,6 +44,12 @@ class Sample:
         self.hand = rows.user("hand", manual=True)
         rows.access(self.hand, self.other)
         rows.user("aNA", username_key=None, email_key=None, manual=True)
+        self.plan = SqlHoldStore(engine).hold(new(), CHANGES).id
+        self.engine = engine
+
+    def change(self, table: Table, **values: Any) -> None:
+        with write(self.engine) as connection:
+            connection.execute(table.update().values(**values))
 
 
 @pytest.fixture
@@ -80,6 +89,11 @@ DAMAGES: dict[str, tuple[str, str, Callable[[Sample], None]]] = {
     "unit in a stranger": ("units", "of another organization", lambda s: print(s.rows.unit(s.other, "X", parent=s.top))),
     "access across": ("units", "1 rows of access", lambda s: s.rows.access(s.hand, s.main, s.elsewhere)),
     "wrong username key": ("keys", "ZOE", lambda s: print(s.rows.user("ZOE", username_key="zoë", manual=True))),
+    "plan without a change": ("plans", "not the changes that they count", lambda s: s.change(t.held_plans, changes=7)),
+    "plan cut off": ("plans", "not the changes that they count", lambda s: s.change(t.held_plans, document=b"x\x9c")),
+    "plan of odd objections": ("plans", "not the changes that they count", lambda s: s.change(t.held_plans, objections=[{}])),
+    "plan closed at no time": ("plans", "closed without a time", lambda s: s.change(t.held_plans, state="expired")),
+    "no epoch": ("leases", "1 leases", lambda s: s.rows.row(t.leases, directory="x", epoch=0, holder="", taken_at=NOON)),
     "wrong DN key": ("keys", "uid=B", lambda s: s.rows.identity(s.ana, s.branch, "uid=B", dn_key="uid=c")),
 }
 
@@ -182,4 +196,19 @@ def test_names_of_several_people_are_found_without_their_index(postgres_url: str
     assert found.split("; ") == [
         "1 usernames belong to several people", "1 emails belong to several people", "1 entries belong to several people",
     ]  # fmt: skip
+    engine.dispose()
+
+
+def test_plans_that_no_constraint_keeps_in_order_any_more_are_found(postgres_url: str) -> None:
+    engine = open_engine(StoreSettings(url=postgres_url))
+    first = SqlHoldStore(engine).hold(new("d1"), CHANGES)
+    SqlHoldStore(engine).hold(new("d2"), CHANGES)
+    with write(engine) as connection:
+        connection.execute(text("DROP INDEX uq_held_plans_open"))
+        connection.execute(text("ALTER TABLE held_plans DROP CONSTRAINT ck_held_plans_state"))
+        connection.execute(t.held_plans.update().where(t.held_plans.c.id == first.id).values(state="held"))
+    assert failed(integrity(engine))["plans"].text == "1 directories have several open plans"
+    with write(engine) as connection:
+        connection.execute(t.held_plans.update().where(t.held_plans.c.id == first.id).values(state="odd"))
+    assert failed(integrity(engine))["plans"].text == "1 held plans are in a state that there is not"
     engine.dispose()

@@ -1,4 +1,4 @@
-"""What every directory promises, kept by the real adapter on a real slapd and by the fake that other tests rely on."""
+"""What every directory promises, kept by the real adapter on real servers and by the fake that other tests rely on."""
 
 from __future__ import annotations
 
@@ -8,12 +8,19 @@ from typing import Any
 
 import pytest
 
-from syncd.errors import ConnectionRefusedByServerError, InvalidCredentialsError
+from syncd.errors import (
+    ConnectionLostError,
+    ConnectionRefusedByServerError,
+    InvalidCredentialsError,
+    InvalidFilterError,
+    NoSuchBaseError,
+)
+from syncd.model.dn import normalize
 from syncd.model.reading import Scope
 from syncd.services.ports import Directory
-from tests.contract.directories import directory, people, read
+from tests.contract.directories import Server, binds, directory, people, read
 from tests.fakes.directory import FakeDirectory
-from tests.servers.slapd import Slapd, free_port
+from tests.servers.process import free_port
 
 
 @dataclass
@@ -26,16 +33,38 @@ class Subject:
     with_dead_server: Callable[[], Directory]
     with_wrong_password: Callable[[], Directory]
     urls_tried: Callable[[], int]
+    vendor: str = "openldap"
+    naming_context: str = "dc=example,dc=com"
+    id_attribute: str = "entryuuid"
+    rdn: str = "uid"
+    # Active Directory knows each attribute by one name only
+    surname: str = "surname"
+
+    @property
+    def people_dn(self) -> str:
+        return f"ou=people,{self.base_dn}"
 
 
-@pytest.fixture(params=["slapd", "fake"])
+@pytest.fixture(params=["slapd", "ds389", "samba", "fake"])
 def subject(request: pytest.FixtureRequest) -> Subject:
     if request.param == "fake":
         return _fake()
-    return _real(request.getfixturevalue("slapd"))
+    server = request.getfixturevalue(request.param)
+    if request.param == "slapd":
+        return _real(server)
+    if request.param == "ds389":
+        return _real(server, vendor="ds389", id_attribute="nsuniqueid")
+    return _real(
+        server,
+        vendor="active_directory",
+        id_attribute="objectguid",
+        naming_context=server.domain_dn,
+        rdn="CN",
+        surname="sn",
+    )
 
 
-def _real(server: Slapd) -> Subject:
+def _real(server: Server, **differences: str) -> Subject:
     dead = f"ldap://127.0.0.1:{free_port()}"
 
     def make(**changes: Any) -> Directory:
@@ -46,8 +75,8 @@ def _real(server: Slapd) -> Subject:
         base_dn=server.base_dn,
         with_dead_server=lambda: make(urls=[dead, server.url]),
         with_wrong_password=lambda: make(urls=[server.url, server.url + "/"], bind_password="wrong"),
-        # logged before the answer is sent
-        urls_tried=lambda: len(server.log_lines(f'BIND dn="{server.reader_dn}" method=128')),
+        urls_tried=lambda: binds(server),
+        **differences,
     )
 
 
@@ -74,18 +103,18 @@ def test_all_entries_come_in_pages_with_a_complete_verdict(subject: Subject) -> 
 
 def test_an_entry_has_the_attributes_asked_for_by_canonical_name(subject: Subject) -> None:
     session = subject.directory.connect()
-    entries, _ = read(session, people(subject.base_dn, filter="(uid=u000007)", attributes=("surname", "MAIL", "entryUUID")))
+    attributes = (subject.surname, "MAIL", subject.id_attribute)
+    entries, _ = read(session, people(subject.base_dn, filter="(uid=u000007)", attributes=attributes))
     session.close()
-    assert [entry.dn for entry in entries] == [f"uid=u000007,ou=people,{subject.base_dn}"]
-    assert set(entries[0].attributes) == {"sn", "mail", "entryuuid"}
+    assert [entry.dn.lower() for entry in entries] == [f"{subject.rdn}=u000007,{subject.people_dn}".lower()]
+    assert set(entries[0].attributes) == {"sn", "mail", subject.id_attribute}
     assert entries[0].first("mail") == b"u000007@example.com"
 
 
 @pytest.mark.parametrize(("scope", "count"), [(Scope.BASE, 1), (Scope.ONE, 50), (Scope.SUB, 51)])
 def test_scopes(subject: Subject, scope: Scope, count: int) -> None:
     session = subject.directory.connect()
-    base = f"ou=people,{subject.base_dn}"
-    entries, verdict = read(session, people(base, filter="(objectClass=*)", scope=scope))
+    entries, verdict = read(session, people(subject.people_dn, filter="(objectClass=*)", scope=scope))
     session.close()
     assert (len(entries), verdict.complete) == (count, True)
 
@@ -94,8 +123,8 @@ def test_scopes(subject: Subject, scope: Scope, count: int) -> None:
     ("filter_", "count"),
     [
         ("(uid=U00000*)", 10),
-        ("(&(objectClass=inetOrgPerson)(|(uid=u000001)(sn=family2)))", 2),
-        ("(&(objectClass=inetOrgPerson)(!(uid=u00000*)))", 40),
+        ("(|(uid=u000001)(sn=family2))", 2),
+        ("(!(uid=u00000*))", 40),
         ("(uid=u\\30\\30000*)", 10),
         ("(uid=*5)", 5),
         ("(uid=nobody)", 0),
@@ -103,7 +132,7 @@ def test_scopes(subject: Subject, scope: Scope, count: int) -> None:
 )
 def test_filters(subject: Subject, filter_: str, count: int) -> None:
     session = subject.directory.connect()
-    entries, verdict = read(session, people(subject.base_dn, filter=filter_))
+    entries, verdict = read(session, people(subject.base_dn, filter=f"(&(objectClass=inetOrgPerson){filter_})"))
     session.close()
     assert (len(entries), verdict.complete) == (count, True)
 
@@ -164,6 +193,64 @@ def test_a_closed_session_reads_nothing_and_says_so(subject: Subject) -> None:
     assert (entries, verdict.complete, verdict.code) == ([], False, "connection_lost")
 
 
+# ---------------------------------------------------------------- in one piece
+def test_a_small_search_comes_in_one_piece(subject: Subject) -> None:
+    session = subject.directory.connect()
+    base = session.fetch(people(subject.base_dn, filter="(objectClass=*)", scope=Scope.BASE, attributes=("objectClass",)))
+    some = session.fetch(people(subject.base_dn, filter="(|(uid=u000001)(uid=u000030)(uid=nobody))", attributes=("uid",)))
+    everybody = session.fetch(people(subject.base_dn))
+    session.close()
+    assert [normalize(entry.dn) for entry in base] == [normalize(subject.base_dn)]
+    assert sorted(entry.first("uid") or b"" for entry in some) == [b"u000001", b"u000030"]
+    assert [set(entry.attributes) for entry in some] == [{"uid"}, {"uid"}]
+    # more than a page, since nothing is paged
+    assert len(everybody) == 50
+
+
+def test_nobody_is_no_error_when_the_base_is_there(subject: Subject) -> None:
+    session = subject.directory.connect()
+    assert session.fetch(people(subject.base_dn, filter="(uid=nobody)")) == []
+    session.close()
+
+
+def test_a_small_search_at_a_base_that_is_not_there(subject: Subject) -> None:
+    session = subject.directory.connect()
+    with pytest.raises(NoSuchBaseError) as caught:
+        session.fetch(people(f"ou=typo,{subject.base_dn}", filter="(objectClass=*)", scope=Scope.BASE))
+    assert caught.value.context["result_code"] == 32
+    assert len(session.fetch(people(subject.base_dn))) == 50
+    session.close()
+
+
+def test_a_small_search_with_a_bad_filter(subject: Subject) -> None:
+    session = subject.directory.connect()
+    with pytest.raises(InvalidFilterError):
+        session.fetch(people(subject.base_dn, filter="(uid=a"))
+    session.close()
+
+
+def test_a_small_search_in_the_middle_of_a_read_is_a_mistake_of_the_caller(subject: Subject) -> None:
+    session = subject.directory.connect()
+    reading = session.read(people(subject.base_dn))
+    batches = iter(reading)
+    next(batches)
+    with pytest.raises(RuntimeError, match="in progress"):
+        session.fetch(people(subject.base_dn))
+    # the read has not suffered, and the session is free again when it is over
+    assert sum(len(batch) for batch in batches) == 30
+    assert reading.verdict.complete
+    assert len(session.fetch(people(subject.base_dn))) == 50
+    session.close()
+
+
+def test_a_closed_session_fetches_nothing_and_says_so(subject: Subject) -> None:
+    session = subject.directory.connect()
+    session.close()
+    with pytest.raises(ConnectionLostError):
+        session.fetch(people(subject.base_dn))
+
+
+# ---------------------------------------------------------------- servers
 def test_a_dead_server_is_passed_over(subject: Subject) -> None:
     session = subject.with_dead_server().connect()
     url = session.server.url
@@ -190,6 +277,6 @@ def test_nothing_is_left_to_try(subject: Subject) -> None:
 def test_the_server_says_what_it_is(subject: Subject) -> None:
     session = subject.directory.connect()
     session.close()
-    assert session.server.vendor == "openldap"
-    assert session.server.entry_id_attribute == "entryuuid"
-    assert session.server.naming_contexts == (subject.base_dn,)
+    assert session.server.vendor == subject.vendor
+    assert session.server.entry_id_attribute == subject.id_attribute
+    assert subject.naming_context in session.server.naming_contexts

@@ -11,7 +11,7 @@ import ldap
 import pytest
 
 from syncd.model.attributes import canonical_attribute
-from tests.contract.directories import by_dn, directory, people, read, read_once
+from tests.contract.directories import Server, by_dn, directory, people, read, read_once
 from tests.servers.slapd import Slapd
 
 # ---------------------------------------------------------------- the same as python-ldap reads
@@ -102,10 +102,10 @@ def test_filters_mean_what_they_mean_to_python_ldap(awkward: Slapd) -> None:
             assert {found.dn for found in entries} - {awkward.reader_dn} == wanted, filter_
 
 
-def test_a_page_size_that_divides_the_number_of_entries(slapd: Slapd) -> None:
+def test_a_page_size_that_divides_the_number_of_entries(server: Server) -> None:
     for page_size, sizes in ((25, [25, 25]), (50, [50]), (1, [1] * 50), (1000, [50])):
-        session = directory(slapd, page_size=page_size).connect()
-        reading = session.read(people(slapd.base_dn))
+        session = directory(server, page_size=page_size).connect()
+        reading = session.read(people(server.base_dn))
         assert [len(batch) for batch in reading] == sizes
         assert reading.verdict.complete
         session.close()

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from syncd.store.engine import open_engine
 from syncd.store.lease import SqlLease
 from tests.fakes.runs import MemoryLease
 from tests.fakes.store_child import spawn
+from tests.servers.postgres import PostgresServer
 
 Child = subprocess.Popen[str]
 
@@ -68,6 +69,13 @@ def acquire(lease: Lease, directory: str, *, within: float) -> float:
             if time.monotonic() - begun > within:
                 raise
             time.sleep(0.01)
+
+
+def wait_until(done: Callable[[], bool], *, within: float = 10) -> None:
+    deadline = time.monotonic() + within
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 # ---------------------------------------------------------------- one process
@@ -132,6 +140,49 @@ def test_of_many_threads_one_holds_the_lease_at_a_time(lease: Lease) -> None:
     assert held >= 1
 
 
+def test_each_holder_gets_a_larger_epoch_for_each_directory_by_itself(lease: Lease) -> None:
+    epochs = []
+    for _ in range(3):
+        with lease.hold("corp") as epoch:
+            epochs.append(epoch)
+            with pytest.raises(LeaseHeldError), lease.hold("corp"):
+                pass
+    assert epochs == [1, 2, 3]
+    with lease.hold("branch") as epoch:
+        assert epoch == 1
+
+
+def test_whether_a_lease_is_free_can_be_asked_without_taking_it(lease: Lease) -> None:
+    assert lease.free("corp")
+    with lease.hold("corp") as epoch:
+        assert not lease.free("corp")
+        assert not lease.free("corp")
+        assert lease.free("branch")
+    assert lease.free("corp")
+    with lease.hold("corp") as next_epoch:
+        assert next_epoch == epoch + 1
+
+
+def test_who_asks_whether_a_lease_is_free_turns_nobody_away(lease: Lease) -> None:
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.is_set():
+            lease.free("corp")
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for expected in range(1, 101):
+            with lease.hold("corp") as epoch:
+                assert epoch == expected
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
 # ---------------------------------------------------------------- several processes
 def test_another_process_is_refused_while_one_holds_the_lease(holder: Child, sql_lease: SqlLease, store_url: str) -> None:
     with pytest.raises(LeaseHeldError, match="process"), sql_lease.hold("corp"):
@@ -168,7 +219,34 @@ def test_the_holder_of_a_file_is_named(sqlite_url: str) -> None:
         engine.dispose()
 
 
+def test_a_lease_of_another_process_is_not_free_until_that_process_is_dead(holder: Child, sql_lease: SqlLease) -> None:
+    assert not sql_lease.free("corp")
+    assert sql_lease.free("branch")
+    holder.send_signal(signal.SIGKILL)
+    holder.wait(timeout=30)
+    wait_until(lambda: sql_lease.free("corp"))
+
+
 # ---------------------------------------------------------------- each database
+def test_asking_makes_no_lease_file(sqlite_url: str, tmp_path: Path) -> None:
+    engine = open_engine(StoreSettings(url=sqlite_url))
+    assert SqlLease(engine).free("corp")
+    assert list(tmp_path.glob("*.lease.*")) == []
+    engine.dispose()
+
+
+def test_a_lease_in_another_database_of_the_same_server_is_another_one(postgres: PostgresServer, postgres_url: str) -> None:
+    engine = open_engine(StoreSettings(url=postgres_url))
+    elsewhere = open_engine(StoreSettings(url=postgres.create("another_database", template="template_syncd")))
+    with SqlLease(elsewhere).hold("corp"):
+        assert SqlLease(engine).free("corp")
+        with SqlLease(engine).hold("corp") as epoch:
+            assert epoch == 1
+    engine.dispose()
+    elsewhere.dispose()
+    postgres.drop("another_database")
+
+
 def test_the_lease_file_lies_beside_the_database_for_its_owner_alone(sqlite_url: str, tmp_path: Path) -> None:
     engine = open_engine(StoreSettings(url=sqlite_url))
     with SqlLease(engine).hold("corp"):

@@ -1,4 +1,4 @@
-"""A hundred requests at once, from several processes: one run (REQUIREMENTS: one run at a time, cluster-wide)."""
+"""A hundred requests at once, from several processes: one run (one run at a time, over all processes)."""
 
 from __future__ import annotations
 

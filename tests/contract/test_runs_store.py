@@ -11,8 +11,8 @@ from syncd.errors import NotFoundError, RunStateError
 from syncd.model.run import Mode, Outcome, Run, RunResult, Trigger
 from syncd.services.ports import RunStore
 from syncd.settings.root import StoreSettings
-from syncd.store.engine import open_engine, write
-from syncd.store.runs import SqlRunStore, still_running
+from syncd.store.engine import open_engine
+from syncd.store.runs import SqlRunStore
 from tests.fakes.runs import MemoryRunStore
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -224,23 +224,16 @@ def test_pruning_keeps_the_young_the_unfinished_and_the_last_complete_run(runs: 
     assert runs.prune(finished_before=later(30)) == 0
 
 
+def test_what_the_verdict_was_and_which_plan_was_held_stays_on_record(runs: RunStore) -> None:
+    held = RunResult(outcome=Outcome.HELD, code="too_many_removed", verdict="complete", plan_id=3)
+    run = done(runs, held)
+    assert (run.verdict, run.plan_id) == ("complete", 3)
+    assert runs.get(run.id) == run
+    unread = done(runs, FAILURE)
+    assert (unread.verdict, unread.plan_id) == (None, None)
+
+
 def test_numbers_of_pruned_runs_are_not_given_again(runs: RunStore) -> None:
     failed = done(runs, FAILURE)
     assert runs.prune(finished_before=later(1)) == 1
     assert ask(runs).id > failed.id
-
-
-# ---------------------------------------------------------------- the fence
-def test_the_fence_stops_a_run_that_was_taken_over(store_url: str) -> None:
-    engine = open_engine(StoreSettings(url=store_url))
-    runs = SqlRunStore(engine)
-    run = ask(runs)
-    runs.start(run.id, at=NOON)
-    with write(engine) as connection:
-        still_running(connection, run.id)
-    runs.abandon_running("corp", at=NOON)
-    with pytest.raises(RunStateError, match="abandoned"), write(engine) as connection:
-        still_running(connection, run.id)
-    with pytest.raises(RunStateError, match="gone"), write(engine) as connection:
-        still_running(connection, 4711)
-    engine.dispose()

@@ -28,6 +28,18 @@ def fill(company: Company) -> None:
     company.issues = [issue("x"), issue("y")]
 
 
+def turn_over(company: Company) -> None:
+    """Changes of all kinds at once: whatever a plan can have, this one has."""
+    company.organizations = [organization("acme", "Renamed"), organization("second")]
+    company.units = [unit("eng", name="Engineering"), unit("ops")]
+    company.people = {f"p{i}": person(f"p{i}", organization="acme", unit="ops", title="t") for i in range(9)}
+    company.add(person("p1", username="p2"), person("p2", username="p1"), person("new", username="p11", organization="acme"))
+    company.roles = [role("g1", "renamed"), role("g3")]
+    company.memberships = {(f"p{i}", "g3") for i in range(9)} | {("new", "g3")}
+    company.grants = {(f"p{i}", "Auditor") for i in range(9)}
+    company.issues = [issue("z")]
+
+
 # ---------------------------------------------------------------- nothing to do
 def test_an_empty_plan_writes_nothing(company: Company, engine: Engine) -> None:
     fill(company)
@@ -76,7 +88,7 @@ class StopAfter:
 
 def apply(company: Company, stopping: Callable[[], bool], progress: Callable[[int], None] = lambda done: None) -> None:
     company.runs += 1
-    company.store.apply(company.plan(), run_id=company.runs, at=company.at(), progress=progress, stopping=stopping)
+    company.apply(company.plan(), progress=progress, stopping=stopping)
 
 
 def test_stopped_at_any_edge_the_store_is_whole_and_the_next_run_does_the_rest(
@@ -86,14 +98,7 @@ def test_stopped_at_any_edge_the_store_is_whole_and_the_next_run_does_the_rest(
     fill(company)
     company.sync()
     whole = company.store.structure("corp").relations_digest
-    # people, roles and structure all change at once: moves, a swap, a departure, a newcomer
-    company.units = [unit("eng"), unit("ops")]
-    company.people = {f"p{i}": person(f"p{i}", organization="acme", unit="ops", title="t") for i in range(9)}
-    company.add(person("p1", username="p2"), person("p2", username="p1"), person("new", organization="acme"))
-    company.roles = [role("g1"), role("g3")]
-    company.memberships = {(f"p{i}", "g3") for i in range(9)} | {("new", "g3")}
-    company.grants = {(f"p{i}", "Auditor") for i in range(9)}
-    company.issues = [issue("z")]
+    turn_over(company)
     stops = 0
     for edges in range(60):
         before = contents(engine)

@@ -6,13 +6,14 @@ import re
 import stat
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, inspect, select, text
 
 from syncd.errors import SchemaOutdatedError
 from syncd.settings.root import StoreSettings
@@ -57,9 +58,24 @@ def catalog(engine: Engine) -> list[tuple[str, ...]]:
             found = [tuple(map(str, row)) for query in POSTGRES_CATALOG for row in connection.execute(text(query))]
         else:
             rows = connection.execute(text("SELECT type, name, tbl_name, sql FROM sqlite_master"))
-            # the text of each statement, in which the constraints of a table may stand in any order
-            found = [(*map(str, row[:3]), *sorted(line.strip(" ,") for line in str(row[3]).splitlines())) for row in rows]
+            found = [(*map(str, row[:3]), *statement_parts(str(row[3]))) for row in rows]
     return sorted(row for row in found if "alembic_version" not in " ".join(row))
+
+
+def statement_parts(statement: str) -> list[str]:
+    """A CREATE statement as what stands between its outer brackets, part by part, and what stands around them. The columns and
+    constraints of a table may stand in any order, and ALTER TABLE leaves no line breaks."""
+    parts, depth, head = [""], 0, ""
+    for sign in " ".join(statement.split()):
+        depth -= sign == ")"
+        if depth == 0:
+            head += sign
+        elif depth == 1 and sign == ",":
+            parts.append("")
+        else:
+            parts[-1] += sign
+        depth += sign == "("
+    return [head, *sorted(part.strip() for part in parts)]
 
 
 def test_the_migrations_make_exactly_the_tables_of_this_version(empty: Engine) -> None:
@@ -89,6 +105,24 @@ def test_up_down_and_up_again(empty: Engine) -> None:
     assert migrate.current(empty) is None
     migrate.upgrade(empty)
     assert catalog(empty) == first
+
+
+def test_a_store_of_the_first_version_keeps_its_runs_and_its_numbers(empty: Engine) -> None:
+    migrate.upgrade(empty)
+    whole = catalog(empty)
+    run = {"directory": "corp", "mode": "full", "trigger": "api", "outcome": "failed"}
+    run |= {"requested_at": datetime(2026, 3, 1, tzinfo=UTC)}
+    with write(empty) as connection:
+        connection.execute(schema.runs.insert(), [run, run])
+        connection.execute(schema.runs.delete().where(schema.runs.c.id == 2))
+    migrate.downgrade(empty, "0001")
+    assert {"held_plans", "leases"}.isdisjoint(inspect(empty).get_table_names())
+    assert {"verdict", "plan_id"}.isdisjoint(column["name"] for column in inspect(empty).get_columns("runs"))
+    migrate.upgrade(empty)
+    assert catalog(empty) == whole
+    with write(empty) as connection:
+        connection.execute(schema.runs.insert(), [run])
+        assert connection.execute(select(schema.runs.c.id, schema.runs.c.verdict)).all() == [(1, None), (3, None)]
 
 
 def test_check_demands_the_schema_of_this_version(empty: Engine) -> None:

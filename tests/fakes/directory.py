@@ -9,6 +9,7 @@ An entry gets an entryUUID when it has none. A search returns the attributes ask
 
 from __future__ import annotations
 
+import inspect
 import uuid
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -43,6 +44,8 @@ class FakeDirectory:
     open_sessions: int = 0
     _cut: tuple[int, type[DirectoryError], str | None] | None = None
     _references: tuple[str, ...] = ()
+    _hidden_dns: set[str] = field(default_factory=set)
+    _hidden_attributes: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.add(self.base_dn, objectClass=["dcObject", "organization"])
@@ -86,9 +89,19 @@ class FakeDirectory:
         """Let every read meet these references, none of which hides anything."""
         self._references = urls
 
+    def hide(self, dn: str) -> None:
+        """Take this one entry out of every answer, as an ACL would: with success all the same, as its own base too."""
+        self._hidden_dns.add(normalize(dn))
+
+    def hide_attribute(self, name: str) -> None:
+        """Take an attribute out of every answer and let no filter match on it, as an ACL would."""
+        self._hidden_attributes.add(canonical_attribute(name))
+
     def mend(self) -> None:
         """No faults from now on."""
         self._cut = None
+        self._hidden_dns.clear()
+        self._hidden_attributes.clear()
         self.connect_errors.clear()
 
     # ------------------------------------------------------------ the port
@@ -121,8 +134,16 @@ class FakeDirectory:
             raise InvalidFilterError(str(error)) from error
         wanted = {canonical_attribute(name) for name in search.attributes}
         for dn, attributes in list(self.entries.items()):
-            if _in_scope(normalize(dn), base, search.scope) and matches(attributes):
-                yield Entry(dn, {name: list(values) for name, values in attributes.items() if name.split(";")[0] in wanted})
+            visible = {name: values for name, values in attributes.items() if name not in self._hidden_attributes}
+            if normalize(dn) in self._hidden_dns or not matches(visible):
+                continue
+            if _in_scope(normalize(dn), base, search.scope):
+                yield Entry(dn, {name: list(values) for name, values in visible.items() if name.split(";")[0] in wanted})
+
+    def _limit(self, purpose: str) -> tuple[int | None, type[DirectoryError]]:
+        """After how many entries a search for this breaks off, and how."""
+        limit, error, only = self._cut or (None, ConnectionLostError, None)
+        return (limit if only in (None, purpose) else None), error
 
 
 class FakeSession:
@@ -145,6 +166,18 @@ class FakeSession:
         self._reading = FakeReading(self._directory, search, closed=lambda: self._closed)
         return self._reading
 
+    def fetch(self, search: Search) -> list[Entry]:
+        if self._reading is not None and self._reading.in_progress:
+            raise RuntimeError(f"the search for {search.purpose} was begun while a read is in progress on the same session")
+        if self._closed:
+            raise ConnectionLostError("the session was closed on this side.")
+        self._directory.searches.append(search)
+        found = list(self._directory._found(search))
+        limit, error = self._directory._limit(search.purpose)
+        if limit is not None and len(found) > limit:
+            raise error(f"the search for {search.purpose} broke off.")
+        return found
+
     def close(self) -> None:
         if not self._closed:
             self._closed = True
@@ -164,14 +197,16 @@ class FakeReading:
     def __iter__(self) -> Iterator[list[Entry]]:
         return self._batches
 
+    @property
+    def in_progress(self) -> bool:
+        return inspect.getgeneratorstate(self._batches) in (inspect.GEN_SUSPENDED, inspect.GEN_RUNNING)
+
     def close(self) -> None:
         self._batches.close()
 
     def _read(self) -> Generator[list[Entry], None, None]:
         directory, purpose = self._directory, self._search.purpose
-        limit, error, only = directory._cut or (None, ConnectionLostError, None)
-        if only not in (None, purpose):
-            limit = None
+        limit, error = directory._limit(purpose)
         entries = pages = 0
         try:
             found = list(directory._found(self._search))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from syncd.clock import Clock, SystemClock
-from syncd.errors import NotFoundError, StoreError
+from syncd.errors import NotFoundError, PlanClosedError, SchemaOutdatedError, StoreError
+from syncd.model.hold import ChangeRow, HeldPlan, Kind, Objection, PlanState
 from syncd.model.records import DirectoryPresence
 from syncd.model.run import Mode, Outcome, Run, RunResult, Trigger
-from syncd.services.sync import Progress
+from syncd.services.planned import Progress
 from syncd.settings.root import RootSettings
 from tests.fakes.runs import MemoryRunStore
 
@@ -72,7 +73,16 @@ class FakeRuns(MemoryRunStore):
             message="ldap1 did not answer", advice="Check the route.",
         )  # fmt: skip
 
-    def request(self, directory: str, *, mode: Mode, trigger: Trigger, at: datetime, actor: str = "") -> tuple[Run, bool]:
+    def request(
+        self,
+        directory: str,
+        *,
+        mode: Mode,
+        trigger: Trigger,
+        at: datetime,
+        actor: str = "",
+        since: datetime | None = None,
+    ) -> tuple[Run, bool]:
         if self.error is not None:
             raise self.error
         return super().request(directory, mode=mode, trigger=trigger, at=at, actor=actor)
@@ -102,7 +112,9 @@ class FakeSync:
         self.work_error: Exception | None = None
         self.purge_error: Exception | None = None
 
-    def request(self, directory: str, *, mode: Mode, trigger: Trigger, actor: str = "") -> tuple[Run, bool]:
+    def request(
+        self, directory: str, *, mode: Mode, trigger: Trigger, actor: str = "", since: datetime | None = None
+    ) -> tuple[Run, bool]:
         if directory not in self.directories:
             raise NotFoundError(f"no directory is called {directory!r}")
         return self.runs.request(directory, mode=mode, trigger=trigger, at=self.clock.now(), actor=actor)
@@ -145,6 +157,90 @@ class FakeSync:
         return 0
 
 
+class FakePlans:
+    """Held plans, as a test writes them: what the routes ask for, and what the observer does."""
+
+    def __init__(self, runs: FakeRuns) -> None:
+        self.runs = runs
+        self.plans: dict[int, HeldPlan] = {}
+        self.rows: dict[int, list[ChangeRow]] = {}
+        self.error: StoreError | None = None
+
+    def add(self, directory: str = "corp", *, rows: Sequence[ChangeRow] = (), **fields: Any) -> HeldPlan:
+        """A plan, held unless `fields` say otherwise."""
+        number = len(self.plans) + 1
+        objection = Objection(
+            code="too_many_removed", kind=Kind.USERS_DISABLED, message="120 of 300 people would be disabled, 30 are allowed",
+            count=120, population=300, limit=30,
+        )  # fmt: skip
+        plan = HeldPlan(
+            id=number, directory=directory, run_id=7, mode=Mode.FULL, digest="d" * 64, state=PlanState.HELD,
+            objections=(objection,), counts={"users_disabled": 120}, changes=len(rows), created_at=START,
+            expires_at=START + timedelta(days=3),
+        )  # fmt: skip
+        self.rows[number] = list(rows)
+        self.plans[number] = replace(plan, **fields)
+        return self.plans[number]
+
+    def prune(self, *, decided_before: datetime) -> int:
+        old = [number for number, plan in self.plans.items() if plan.decided_at and plan.decided_at < decided_before]
+        for number in old:
+            del self.plans[number]
+        return len(old)
+
+    def open(self, directory: str) -> HeldPlan | None:
+        found = [plan for plan in self.plans.values() if plan.directory == directory and plan.state.open]
+        return found[-1] if found else None
+
+    def get(self, plan_id: int) -> HeldPlan:
+        if self.error is not None:
+            raise self.error
+        if plan_id not in self.plans:
+            raise NotFoundError(f"there is no plan {plan_id}")
+        return self.plans[plan_id]
+
+    def changes(self, plan_id: int) -> Iterator[ChangeRow]:
+        self.get(plan_id)
+        yield from self.rows[plan_id]
+
+    def samples(self, plan_id: int, limit: int = 20) -> Sequence[ChangeRow]:
+        return sorted(self.changes(plan_id), key=lambda row: row.action not in ("disable", "remove"))[:limit]
+
+    def approve(self, plan_id: int, *, actor: str, reason: str) -> tuple[HeldPlan, Run]:
+        plan = self._decide(plan_id, PlanState.APPROVED, actor=actor, reason=reason)
+        run, _ = self.runs.request(plan.directory, mode=plan.mode, trigger=Trigger.APPROVAL, at=START, actor=actor)
+        return plan, run
+
+    def reject(self, plan_id: int, *, actor: str, reason: str) -> HeldPlan:
+        return self._decide(plan_id, PlanState.REJECTED, actor=actor, reason=reason)
+
+    def _decide(self, plan_id: int, state: PlanState, *, actor: str, reason: str) -> HeldPlan:
+        plan = self.get(plan_id)
+        if plan.state is not PlanState.HELD:
+            raise PlanClosedError(f"plan {plan_id} is {plan.state}")
+        self.plans[plan_id] = replace(plan, state=state, decided_at=START, decided_by=actor, reason=reason)
+        return self.plans[plan_id]
+
+    def list(self, *, directory: str | None = None, limit: int = 50, before_id: int | None = None) -> Sequence[HeldPlan]:
+        newest = [plan for plan in reversed(self.plans.values()) if directory in (None, plan.directory)]
+        return [plan for plan in newest if before_id is None or plan.id < before_id][:limit]
+
+
+class FakeLease:
+    """Leases that are held as long as a test says."""
+
+    def __init__(self) -> None:
+        self.held: set[str] = set()
+        self.asked: list[str] = []
+        self.error: StoreError | None = None
+
+    def free(self, directory: str) -> bool:
+        if self.error is not None:
+            raise self.error
+        self.asked.append(directory)
+        return directory not in self.held
+
+
 class FakeQueries:
     """Numbers of the store."""
 
@@ -161,12 +257,21 @@ class FakeRuntime:
         self.runs = runs or FakeRuns()
         self.sync = FakeSync(self.runs, self.clock, tuple(settings.directories))
         self.queries = FakeQueries()
+        self.plans = self.holds = FakePlans(self.runs)
+        self.lease = FakeLease()
         self.store_error: StoreError | None = None
+        self.schema_error: SchemaOutdatedError | None = None
+        self.schema_checks = 0
         self.closed = False
 
     def ping_store(self) -> None:
         if self.store_error is not None:
             raise self.store_error
+
+    def check_schema(self) -> None:
+        self.schema_checks += 1
+        if self.schema_error is not None:
+            raise self.schema_error
 
     def close(self) -> None:
         self.closed = True

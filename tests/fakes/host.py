@@ -16,17 +16,10 @@ from syncd.http.app import make_app
 from syncd.http.routes import ROUTES
 from syncd.http.routing import Route
 from syncd.metrics import Metrics
+from syncd.model.hold import HeldPlan
 from syncd.model.run import Mode, Run, Trigger
-from syncd.services.health import (
-    DaemonFacts,
-    DirectoryFacts,
-    HealthReport,
-    Problem,
-    RunningFacts,
-    assess,
-    ready_problems,
-)
-from tests.fakes.edge import START, FakeRuns
+from syncd.services.health import DaemonFacts, DirectoryFacts, HealthReport, RunningFacts, assess
+from tests.fakes.edge import START, FakePlans, FakeRuns
 
 
 class FakeHost:
@@ -36,6 +29,7 @@ class FakeHost:
 
     def __init__(self) -> None:
         self.runs = FakeRuns()
+        self.plans = FakePlans(self.runs)
         self.metrics = Metrics(version="1.2.3")
         self.operator_token: SecretStr | None = SecretStr(self.token)
         self.requested: list[tuple[str, Mode]] = []
@@ -43,6 +37,7 @@ class FakeHost:
         self.attempt: Run | None = None
         self.running: RunningFacts | None = None
         self.store_reachable: bool | None = True
+        self.schema_current: bool | None = True
         self.stopping = False
         self.dead_loops: tuple[str, ...] = ()
 
@@ -53,6 +48,7 @@ class FakeHost:
             ready=True,
             stopping=self.stopping,
             store_reachable=self.store_reachable,
+            schema_current=self.schema_current,
             dead_loops=self.dead_loops,
         )
 
@@ -61,19 +57,20 @@ class FakeHost:
             name="corp",
             last_complete=self.complete,
             last_attempt=self.attempt or self.complete,
+            plan=self.plans.open("corp"),
             running=self.running,
             stale_before=START - timedelta(minutes=15),
         )
         return assess(START, self._daemon(), (corp,))
-
-    def ready_problems(self) -> tuple[Problem, ...]:
-        return ready_problems(self._daemon())
 
     async def request_run(self, directory: str, *, mode: Mode, actor: str) -> tuple[Run, bool]:
         if directory != "corp":
             raise NotFoundError(f"no directory is called {directory!r}")
         self.requested.append((directory, mode))
         return self.runs.request(directory, mode=mode, trigger=Trigger.API, at=START, actor=actor)
+
+    async def approve_plan(self, plan_id: int, *, actor: str, reason: str) -> tuple[HeldPlan, Run]:
+        return self.plans.approve(plan_id, actor=actor, reason=reason)
 
 
 class Serve(Protocol):

@@ -23,8 +23,20 @@ class MemoryRunStore:
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
 
-    def request(self, directory: str, *, mode: Mode, trigger: Trigger, at: datetime, actor: str = "") -> tuple[Run, bool]:
+    def request(
+        self,
+        directory: str,
+        *,
+        mode: Mode,
+        trigger: Trigger,
+        at: datetime,
+        actor: str = "",
+        since: datetime | None = None,
+    ) -> tuple[Run, bool]:
         with self._lock:
+            later = self._newest(directory, lambda run: bool(since and run.started_at and run.started_at > since))
+            if later is not None and later.mode is not Mode.ROLES:
+                return later, False
             queued = self._newest(directory, lambda run: run.outcome is Outcome.QUEUED)
             if queued is not None:
                 return self._put(replace(queued, mode=max(queued.mode, mode, key=REACH.index))), False
@@ -111,19 +123,25 @@ class MemoryLease:
 
     def __init__(self) -> None:
         self._held: set[str] = set()
+        self._epochs: dict[str, int] = {}
         self._lock = threading.Lock()
 
     @contextmanager
-    def hold(self, directory: str) -> Iterator[None]:
+    def hold(self, directory: str) -> Iterator[int]:
         with self._lock:
             if directory in self._held:
                 raise LeaseHeldError(f"another process is syncing {directory!r} at this moment")
             self._held.add(directory)
+            epoch = self._epochs[directory] = self._epochs.get(directory, 0) + 1
         try:
-            yield
+            yield epoch
         finally:
             with self._lock:
                 self._held.discard(directory)
+
+    def free(self, directory: str) -> bool:
+        with self._lock:
+            return directory not in self._held
 
 
 def _complete_read(run: Run) -> bool:

@@ -230,7 +230,10 @@ def test_a_dry_run_shows_the_changes_and_writes_nothing(site: Site) -> None:
     assert plan["counts"]["users_created"] == 10
     people = [change for change in plan["changes"] if change["kind"] == "person"]
     assert {change["action"] for change in people} == {"create"}
-    assert people[0]["fields"]["username"] == {"before": None, "after": "u000000"}
+    first = {change["field"]: change["after"] for change in people if change["name"].startswith("uid=u000000,")}
+    assert (first["username"], first["email"]) == ("u000000", "u000000@example.com")
+    assert {change["rule"] for change in people if change["field"] == "email"} == {"email = mail"}
+    assert not any(change["held"] for change in plan["changes"])
     assert {change["kind"] for change in plan["changes"]} == {
         "person", "organization", "unit", "role_identifier", "role", "membership", "grant", "issue",
     }  # fmt: skip
@@ -265,9 +268,14 @@ def test_a_changed_role_mapping_is_applied_without_the_directory(site: Site) -> 
     site.configure(roles='everyone = ["employee"]')
     site.slapd.stop()
     result = site.syncd("sync", "--mode", "roles", "--output", "json")
-    assert result.code == 0, result.err
-    counts = result.json()["items"][0]["counts"]
-    assert (counts["grants_added"], counts["grants_removed"]) == (3, 2)
+    assert result.code == 4, result.err
+    (run,) = result.json()["items"]
+    assert (run["code"], run["counts"]["grants_added"], run["counts"]["held"]) == ("configuration_changed", 3, 1)
+    approved = site.syncd("plan", "approve", str(run["plan_id"]), "--reason", "the new mapping is right", "--output", "json")
+    assert approved.code == 0, approved.err
+    assert approved.json()["items"][0]["counts"]["grants_removed"] == 1
+    # of two administrators one stays: nobody else is left who could give the role back
+    assert "last_administrator" in {issue["code"] for issue in approved.json()["items"][0]["issues"]}
 
 
 def test_a_server_that_is_down_is_69_and_a_wrong_password_77(site: Site) -> None:
@@ -284,18 +292,77 @@ def test_a_server_that_is_down_is_69_and_a_wrong_password_77(site: Site) -> None
     assert site.syncd("sync", "--dry-run").code == 69
 
 
-def test_a_plan_that_takes_too_much_away_is_held_with_4(site: Site) -> None:
+def leave(site: Site) -> None:
     more = site.slapd.add_people(20, parent=site.people_dn, first=100)
     assert site.syncd("sync").code == 0
-    for dn in more[:15]:
+    for dn in more[:16]:
         site.slapd.delete(dn)
+
+
+def test_a_plan_that_takes_too_much_away_is_held_with_4(site: Site) -> None:
+    leave(site)
     dry = site.syncd("sync", "--dry-run", "--output", "json")
     assert dry.code == 4
-    assert dry.json()["items"][0]["held"]
+    assert [objection["code"] for objection in dry.json()["items"][0]["held"]] == ["too_many_removed"]
+    shown = site.syncd("sync", "--dry-run")
+    assert "16 of these changes would be held" in shown.out
+    assert "16 of 30 people would be disabled, more than the 10 allowed" in shown.out
     held = site.syncd("sync")
     assert held.code == 4
-    assert "Nothing was changed" in held.out
+    assert "Plan 1 keeps what was not done" in held.out
+    assert "syncd plan approve 1" in held.out
     assert site.sql("SELECT count(*) FROM identities WHERE missing_since IS NOT NULL") == [(0,)]
+
+
+def test_a_held_plan_is_shown_and_approved(site: Site) -> None:
+    assert "no plan is or was held" in site.syncd("plan", "list").out
+    leave(site)
+    assert site.syncd("sync").code == 4
+    (row,) = site.syncd("plan", "list", "--output", "json").json()["items"]
+    assert (row["id"], row["state"], row["changes"], row["counts"]) == (1, "held", 16, {"users_disabled": 16})
+    text = site.syncd("plan", "show", "1")
+    assert text.code == 0
+    assert "16 of 30 people would be disabled, more than the 10 allowed in one run" in text.out
+    assert "uid=u000100" in text.out
+    whole = site.syncd("plan", "show", "1", "--output", "json").json()
+    assert {change["action"] for change in whole["samples"]} == {"disable"}
+    assert len(site.syncd("plan", "show", "1", "--changes", "--output", "json").json()["items"]) == 16
+    lines = site.syncd("plan", "show", "1", "--output", "csv").out.splitlines()
+    assert (lines[0], len(lines)) == ("directory,held,kind,action,id,name,field,before,after,rule", 17)
+    done = site.syncd("plan", "approve", "1", "--reason", "the branch was closed")
+    assert done.code == 0, done.err
+    assert "16  users disabled" in done.out
+    assert site.sql("SELECT count(*) FROM identities WHERE missing_since IS NOT NULL") == [(16,)]
+    again = site.syncd("plan", "approve", "1", "--reason", "once more")
+    assert again.code == 1
+    assert "plan 1 is applied" in again.err
+    assert "applied" in site.syncd("plan", "show", "1").out
+
+
+def test_a_held_plan_is_rejected(site: Site) -> None:
+    leave(site)
+    assert site.syncd("sync").code == 4
+    assert site.syncd("plan", "reject", "1", "--reason", "no").code == 2
+    rejected = site.syncd("plan", "reject", "1", "--reason", "the export was broken")
+    assert (rejected.code, rejected.out) == (0, "Plan 1 of corp is rejected; nothing was changed.\n")
+    again = site.syncd("sync")
+    assert again.code == 4
+    assert "was rejected by" in again.out
+    assert site.syncd("plan", "show", "99").code == 1
+
+
+def test_an_unusual_purge_needs_its_exact_number(site: Site) -> None:
+    leave(site)
+    site.syncd("sync")
+    assert site.syncd("plan", "approve", "1", "--reason", "the branch was closed").code == 0
+    site.configure(more='safety.purge_after = "0s"\nsafety.max_purged_users = "5"\n')
+    refused = site.syncd("purge")
+    assert refused.code == 4
+    assert "syncd purge corp --confirm 16" in refused.err
+    assert site.syncd("purge", "corp", "--confirm", "15").code == 4
+    assert site.syncd("purge", "--confirm", "16").code == 2
+    done = site.syncd("purge", "corp", "--confirm", "16", "--output", "json")
+    assert done.json()["items"] == [{"directory": "corp", "users_purged": 16}]
 
 
 def test_an_unknown_directory_is_told(site: Site) -> None:

@@ -107,11 +107,17 @@ def test_from_the_first_import_to_the_stop(site: Site) -> None:
     site.write_config(organization="Renamed")
     running.signal(signal.SIGHUP)
     running.until_logged("configuration taken over")
-    synced(running, run=4)
+    # another configuration, and the organization of the old name would go
+    held = corp(running.until_health(lambda found: corp(found)["held_plan"] is not None))["held_plan"]
+    assert running.get(f"/api/v1/plans/{held['id']}", token=True)[1]["state"] == "held"
+    site.cli("plan", "approve", str(held["id"]), "--reason", "the company has a new name")
+    synced(running, run=5)
 
     runs = running.get("/api/v1/runs", token=True)[1]["items"]
     assert [(run["trigger"], run["outcome"]) for run in runs] == [
-        (trigger, "succeeded") for trigger in ("configuration", "cli", "api", "start")
+        ("approval", "succeeded"),
+        ("configuration", "held"),
+        *((trigger, "succeeded") for trigger in ("cli", "api", "start")),
     ]
     assert stop(running) < 5
     assert site.slapd.reader_password not in str(running.entries())

@@ -25,7 +25,8 @@ SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_
 
 
 class PostgresServer:
-    """One running cluster. `create` makes databases in it; `stop` ends it and deletes everything."""
+    """One running cluster. `create` makes databases in it; `crash` and `restart` it; `stop` ends it and deletes
+    everything."""
 
     def __init__(self, *, settings: tuple[str, ...] = SETTINGS) -> None:
         self._bin = _find_binaries()
@@ -34,6 +35,7 @@ class PostgresServer:
         self.folder = Path(tempfile.mkdtemp(prefix="syncd-pg-"))
         self.folder.chmod(0o711)
         self.port = _free_port()
+        self._settings = settings
         try:
             self._initialise()
             self._process = self._start(settings)
@@ -60,6 +62,20 @@ class PostgresServer:
         self._process.send_signal(signal.SIGQUIT)
         self._process.wait(timeout=30)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def checkpoint(self) -> None:
+        """To be done between `create` and `crash`. A copied database believes that the next numbers of its sequences are in the
+        log, but they are there for its template only: after a crash they would be given a second time (PostgreSQL 15)."""
+        self._administer(sql.Composed([sql.SQL("CHECKPOINT")]))
+
+    def crash(self) -> None:
+        """Immediate shutdown, without a word to anybody who is connected; `restart` recovers it on the same port."""
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(timeout=30)
+
+    def restart(self) -> None:
+        """Start it again after a crash; returns when it answers."""
+        self._process = self._start(self._settings)
 
     def _administer(self, statement: sql.Composed) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:

@@ -28,13 +28,16 @@ class Authority:
         self.ca_file = folder / "ca.pem"
         self._ca.cert_pem.write_to_path(str(self.ca_file))
 
-    def issue(self, *names: str, common_name: str | None = None, expired: bool = False, days: int = 365) -> Certificate:
-        """A certificate for these host names and IP addresses; `days` until it expires, unless it has already."""
+    def issue(
+        self, *names: str, common_name: str | None = None, expired: bool = False, not_yet: bool = False, days: int = 365
+    ) -> Certificate:
+        """A certificate for these host names and IP addresses; `days` until it expires, unless it has already. `not_yet`: valid
+        from tomorrow on."""
         now = datetime.now(UTC)
         leaf = self._ca.issue_cert(
             *names,
             common_name=common_name,
-            not_before=now - timedelta(days=30),
+            not_before=now + timedelta(days=1) if not_yet else now - timedelta(days=30),
             not_after=now - timedelta(days=1) if expired else now + timedelta(days=days),
         )
         self._issued += 1

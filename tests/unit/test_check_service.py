@@ -51,6 +51,8 @@ class FakeDirectory:
     entries: dict[str, list[Entry]]
     incomplete: str = ""
     refuses: bool = False
+    # DNs that may not be read
+    hidden: frozenset[str] = frozenset()
     server: ServerInfo = field(
         default_factory=lambda: ServerInfo(url="ldap://a", vendor="openldap", entry_id_attribute="entryUUID")
     )
@@ -71,6 +73,9 @@ class FakeDirectory:
             )
         return FakeReading(entries, verdict)
 
+    def fetch(self, search: Search) -> list[Entry]:
+        return [] if search.base_dn in self.hidden else [Entry(search.base_dn, {"title": [b"Bird"]})]
+
     def close(self) -> None:
         self.closed += 1
 
@@ -89,8 +94,8 @@ def checked(directory: FakeDirectory, lines: dict[str, list[CheckLine]] | None =
     return list(service.check("corp"))
 
 
-def samples(found: list[Checked]) -> list[tuple[str, str]]:
-    return [(each.line.status.value, each.line.text) for each in found if each.line.name == "sample"]
+def samples(found: list[Checked], name: str = "sample") -> list[tuple[str, str]]:
+    return [(each.line.status.value, each.line.text) for each in found if each.line.name == name]
 
 
 def failed(name: str) -> CheckLine:
@@ -164,3 +169,14 @@ def test_credentials_that_are_refused_are_tried_on_one_server_only() -> None:
         ("ldap://a", "fail", "bind"),
         ("ldap://b", "warn", "bind"),
     ]
+
+
+def test_canaries_and_bases_are_looked_at() -> None:
+    canary = {"dn": "uid=canary,dc=x", "attribute": "title"}
+    seen = samples(checked(FakeDirectory({}), safety={"canaries": [canary]}), "canary")
+    assert seen == [("pass", "title of uid=canary,dc=x is seen")]
+    hidden = FakeDirectory({}, hidden=frozenset({"uid=canary,dc=x"}))
+    ((status, text),) = samples(checked(hidden, safety={"canaries": [canary]}))
+    assert (status, "the canary 'uid=canary,dc=x' was not seen" in text) == ("fail", True)
+    ((status, text),) = samples(checked(FakeDirectory({}, hidden=frozenset({PEOPLE}))))
+    assert (status, "may not be read" in text) == ("fail", True)

@@ -6,12 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from syncd.cli.planviews import changes
+from syncd.cli.planviews import plan_json
 from syncd.cli.runviews import run_json, run_row, shown_changes, totals
 from syncd.cli.sync import exit_code, worst
+from syncd.model.hold import Kind, Objection
 from syncd.model.plan import Action, Link, NameRelease, PersonChange, Plan, StructureChange
 from syncd.model.records import Issue, OrganizationRecord, PersonRecord
 from syncd.model.run import Mode, Outcome, Run, Trigger
+from syncd.services.planned import Planned
+from syncd.settings.directory import DirectorySettings
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -83,18 +86,39 @@ def test_every_change_of_a_plan_is_an_object_with_the_same_keys() -> None:
         issues_opened=(Issue(key="p2", dn="uid=b,dc=x", code="missing_field", message="no mail"),),
         issues_closed=("p3",),
     )
-    found = list(changes(plan))
-    assert {tuple(change) for change in found} == {("directory", "kind", "action", "id", "name", "fields")}
+    settings = DirectorySettings.model_validate({"urls": ["ldap://a"], "base_dn": "dc=x"})
+    whole = plan_json(Planned(plan=plan, server="ldap://a", entries_read=1), (), settings)
+    found = whole["changes"]
+    keys = ("directory", "held", "kind", "action", "id", "name", "field", "before", "after", "rule")
+    assert {tuple(change) for change in found} == {keys}
+    assert (whole["held"], whole["held_digest"]) == ([], None)
     assert [(change["kind"], change["action"], change["id"], change["name"]) for change in found] == [
         ("organization", "create", "o", "Org"),
         ("role", "create", None, "admin"),
-        ("name", "remove", "p9", "email"),
+        ("name", "remove", "p9", None),
+        ("person", "create", "p1", "uid=anna,dc=x"),
         ("person", "create", "p1", "uid=anna,dc=x"),
         ("membership", "add", "p1", "g1"),
         ("grant", "remove", "p1", "admin"),
         ("issue", "open", "p2", "uid=b,dc=x"),
         ("issue", "close", "p3", None),
     ]
-    assert found[3]["fields"]["username"] == {"before": None, "after": "anna"}
-    assert found[3]["fields"]["avatar"]["after"].startswith("3 bytes, SHA-256 a665a45920422f9d")
-    assert found[6]["fields"] == {"code": "missing_field", "message": "no mail"}
+    avatar, username = found[3], found[4]
+    assert (username["field"], username["before"], username["after"], username["rule"]) == (
+        "username",
+        None,
+        "anna",
+        "username = uid",
+    )
+    assert avatar["after"].startswith("3 bytes, SHA-256 a665a45920422f9d")
+    assert (found[7]["after"], found[7]["rule"]) == ("no mail", "missing_field")
+
+
+def test_a_plan_says_which_of_its_changes_would_be_held() -> None:
+    plan = Plan(directory="corp", grants_added=(Link("p1", "admin"),), grants_removed=(Link("p2", "admin"),))
+    objection = Objection(code="grants_revoked", kind=Kind.GRANTS_REVOKED, message="too many", count=1, population=1, limit=0)
+    settings = DirectorySettings.model_validate({"urls": ["ldap://a"], "base_dn": "dc=x"})
+    whole = plan_json(Planned(plan=plan, server=None, entries_read=0), (objection,), settings)
+    assert [(change["action"], change["held"]) for change in whole["changes"]] == [("add", False), ("remove", True)]
+    assert whole["held"][0]["code"] == "grants_revoked"
+    assert whole["held_digest"] not in (None, whole["digest"])

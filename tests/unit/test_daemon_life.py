@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from syncd.daemon import observer, reload, runtime
+from syncd.daemon import observer, recovery, reload, runtime
 from syncd.daemon.runtime import Daemon
 from syncd.daemon.systemd import Notifier
 from syncd.errors import ConfigurationError, DatabaseUnavailableError, SchemaOutdatedError
@@ -61,6 +61,12 @@ class Rig:
         async with aiohttp.ClientSession() as session, session.get(self.daemon.http.url + path) as answer:
             return answer.status, await answer.json()
 
+    async def until_ready(self) -> None:
+        """Until every directory was read whole, and that was seen."""
+        async with asyncio.timeout(10):
+            while (await self.get("/readyz"))[0] != 200:  # noqa: ASYNC110 - nothing tells but the answer
+                await asyncio.sleep(0.01)
+
     def outcomes(self) -> list[tuple[str, str, str]]:
         return [(run.directory, run.trigger.value, run.outcome.value) for run in reversed(self.runs.list())]
 
@@ -80,15 +86,18 @@ async def test_a_start_syncs_each_directory_and_serves() -> None:
         await until(lambda: sorted(rig.outcomes()) == [("corp", "start", "succeeded"), ("hq", "start", "succeeded")])
         await until(lambda: rig.daemon.board.directories["hq"].last_complete is not None)
         status, health = await rig.get("/healthz")
+        await rig.until_ready()
+        status, health = await rig.get("/healthz")
         assert (status, health["status"], sorted(health["directories"])) == (200, "ok", ["corp", "hq"])
-        assert (await rig.get("/readyz"))[0] == 200
 
 
 async def test_without_on_start_nothing_is_synced_and_health_says_so() -> None:
     rig = Rig("corp", on_start=False)
     async with rig.running():
-        status, health = await rig.get("/healthz")
-        assert (status, health["directories"]["corp"]["problems"][0]["code"]) == (503, "never_complete")
+        for path in ("/healthz", "/readyz"):
+            status, health = await rig.get(path)
+            assert (status, health["directories"]["corp"]["problems"][0]["code"]) == (503, "never_complete")
+        assert (await rig.get("/livez"))[0] == 200
     assert rig.outcomes() == []
 
 
@@ -117,6 +126,31 @@ async def test_a_sync_asked_for_over_http_is_done() -> None:
         await until(lambda: rig.outcomes() == [("corp", "api", "succeeded")])
         assert rig.runs.get(1).mode is Mode.FULL
         assert rig.runs.get(1).actor == "operator"
+
+
+async def test_a_plan_approved_over_http_is_followed_by_a_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observer, "INTERVAL", 60.0)
+    rig = Rig("corp", on_start=False)
+    async with rig.running(), aiohttp.ClientSession() as session:
+        rig.opened[0].plans.add()
+        token = {"Authorization": "Bearer operator-token-of-the-tests"}
+        url = f"{rig.daemon.http.url}/api/v1/plans/1/approve"
+        async with session.post(url, headers=token, json={"reason": "the office was sold"}) as answer:
+            assert (answer.status, answer.headers["Location"]) == (202, "/api/v1/runs/1")
+        await until(lambda: rig.outcomes() == [("corp", "approval", "succeeded")])
+
+
+async def test_a_run_whose_process_died_is_healed_by_a_daemon_that_lives_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recovery, "INTERVAL", 0.1)
+    rig = Rig("corp", on_start=False)
+    async with rig.running():
+        rig.runs.add(outcome=Outcome.RUNNING, started_at=rig.daemon.clock.now(), mode=Mode.FULL)
+        rig.opened[0].lease.held.add("corp")
+        await until(lambda: len(rig.opened[0].lease.asked) > 3)
+        assert rig.outcomes() == [("corp", "schedule", "running")]
+        rig.opened[0].lease.held.clear()
+        await until(lambda: ("corp", "recovery", "succeeded") in rig.outcomes())
+        assert next(run.mode for run in rig.runs.list() if run.trigger is Trigger.RECOVERY) is Mode.FULL
 
 
 @pytest.mark.parametrize(
@@ -300,7 +334,7 @@ async def test_a_bad_configuration_is_told_in_full_and_the_old_one_stays(
         assert [entry["problem"] for entry in logs if "problem" in entry] == ["urls is missing", "base_dn is no DN"]
         assert rig.daemon.generation is not None
         assert rig.daemon.generation.runtime is rig.opened[0]
-        assert (await rig.get("/readyz"))[0] == 200
+        await rig.until_ready()
 
 
 @pytest.mark.parametrize("error", [DatabaseUnavailableError("no answer"), ZeroDivisionError("a bug")])
@@ -311,7 +345,8 @@ async def test_a_store_that_cannot_be_opened_leaves_the_old_configuration(
     async with rig.running():
         rig.settings, rig.open_error = settings_of("corp", "hq"), error
         assert not await hup(rig)
-        assert (await rig.get("/readyz"))[0] == 200
+        await rig.until_ready()
+        assert sorted((await rig.get("/readyz"))[1]["directories"]) == ["corp"]
 
 
 async def test_an_address_that_cannot_be_had_leaves_the_old_configuration(
@@ -325,7 +360,7 @@ async def test_an_address_that_cannot_be_had_leaves_the_old_configuration(
         assert not await hup(rig)
         assert rig.opened[1].closed
         assert not rig.opened[0].closed
-        assert (await rig.get("/readyz"))[0] == 200
+        await rig.until_ready()
 
 
 async def test_a_new_address_and_a_new_token_are_in_force_after_a_reload(hup: Callable[[Rig], Awaitable[bool]]) -> None:

@@ -20,7 +20,7 @@ from syncd.daemon.tasks import TaskSet
 from syncd.daemon.timetable import Timetable
 from syncd.errors import DatabaseUnavailableError, LeaseHeldError
 from syncd.model.run import Outcome
-from syncd.services.sync import Progress
+from syncd.services.planned import Progress
 from syncd.threads import Patient, in_thread, still_busy
 from tests.fakes.edge import START, FakeClock, FakeRuntime, settings_of, until
 

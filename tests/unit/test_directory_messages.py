@@ -85,6 +85,11 @@ def test_missing_parts_names_the_first_url_of_each() -> None:
     references = [("ldap://a/ou=x,dc=y", "ldap://b/ou=x,dc=y"), ("ldap://a/CN=Configuration,DC=y",), ("ldap://a/dc=z",)]
     assert missing_parts(references, base_dn="DC=Y", naming_contexts=["dc=Z"]) == ["ldap://a/ou=x,dc=y"]
     assert missing_parts([], base_dn="dc=y", naming_contexts=[]) == []
+    # one without any URL says only that there is more
+    assert missing_parts([(), ("ldap://a/dc=y",)], base_dn="dc=y", naming_contexts=[]) == ["", "ldap://a/dc=y"]
+    # the base itself, and what is above it, is no other naming context
+    above = [("ldap://a/dc=y",), ("ldap://a/ou=x,dc=y",)]
+    assert missing_parts(above, base_dn="ou=x,dc=y", naming_contexts=["dc=y", "ou=x,dc=y"]) == [url for (url,) in above]
     # from the root nothing is elsewhere but what the server holds itself
     assert missing_parts([("ldap://a/dc=q",)], base_dn="", naming_contexts=["dc=y"]) == ["ldap://a/dc=q"]
     assert missing_parts([("ldap://a/dc=y",)], base_dn="not a dn", naming_contexts=["dc=y"]) == ["ldap://a/dc=y"]

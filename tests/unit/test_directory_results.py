@@ -17,27 +17,50 @@ AD_TEXT = "80090308: LdapErr: DSID-0C09044E, comment: AcceptSecurityContext erro
 
 
 @pytest.mark.parametrize(
-    ("sub_code", "words"),
+    ("sub_code", "code", "words"),
     [
-        ("525", "no such account"),
-        ("52e", "password is wrong"),
-        ("52E", "password is wrong"),
-        ("530", "at this time"),
-        ("531", "from this machine"),
-        ("532", "password has expired"),
-        ("533", "disabled"),
-        ("701", "account has expired"),
-        ("773", "must be changed"),
-        ("775", "locked out"),
+        ("525", "invalid_credentials", "no such account"),
+        ("52e", "invalid_credentials", "password is wrong"),
+        ("52E", "invalid_credentials", "password is wrong"),
+        ("530", "logon_hours", "at this time"),
+        ("531", "logon_workstation", "from this machine"),
+        ("532", "bind_password_expired", "password has expired"),
+        ("533", "account_disabled", "disabled"),
+        ("568", "invalid_credentials", "too many groups"),
+        ("701", "account_expired", "account has expired"),
+        ("773", "bind_password_must_change", "must be changed"),
+        ("775", "account_locked", "locked out"),
     ],
 )
-def test_active_directory_says_more_than_wrong(sub_code: str, words: str) -> None:
+def test_active_directory_says_more_than_wrong(sub_code: str, code: str, words: str) -> None:
     error = bind_error(49, AD_TEXT.format(sub_code) + "\x00", url="ldaps://dc1")
-    assert error.code == "invalid_credentials"
+    assert error.code == code
     assert words in error.message
     assert error.message.startswith("ldaps://dc1: bind: ")
     assert error.context["server_text"] == AD_TEXT.format(sub_code)
     assert refuses_credentials(error)
+
+
+@pytest.mark.parametrize(
+    ("result", "text", "code"),
+    [
+        (19, "Exceed password retry limit. Please try later.", "account_locked"),
+        (19, "something else", "bind_failed"),
+        (49, "password expired!", "bind_password_expired"),
+        (53, "Account inactivated. Contact system administrator.", "account_disabled"),
+        (53, "unauthenticated bind (DN with no password) disallowed", "bind_failed"),
+        (
+            49,
+            "80090346: LdapErr: DSID-0C090597, comment: AcceptSecurityContext error, data 80090346, v4563",
+            "channel_binding_required",
+        ),
+    ],
+)
+def test_other_servers_say_it_otherwise(result: int, text: str, code: str) -> None:
+    error = bind_error(result, text, url="ldap://x")
+    assert error.code == code
+    assert text in error.message
+    assert error.hint
 
 
 def test_an_unknown_sub_code_is_shown_as_it_is() -> None:
@@ -103,7 +126,8 @@ def test_what_ldap3_wrapped_is_unwrapped() -> None:
 @pytest.mark.parametrize(
     ("number", "code"),
     [
-        *((number, "tls_certificate_expired") for number in (9, 10)),
+        (9, "tls_certificate_not_yet_valid"),
+        (10, "tls_certificate_expired"),
         *((number, "tls_unknown_issuer") for number in (2, 18, 19, 20, 21)),
         *((number, "tls_wrong_host") for number in (62, 64)),
         (23, "tls_failed"),

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from syncd.model.hold import HeldPlan, Kind, Objection, PlanState
 from syncd.model.run import Mode, Outcome, Run, Trigger
-from syncd.services.health import DaemonFacts, DirectoryFacts, HealthReport, Status, assess, ready_problems
+from syncd.services.health import DaemonFacts, DirectoryFacts, HealthReport, Status, assess
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -22,13 +23,30 @@ def run(outcome: Outcome, *, minutes_ago: float, seconds: float = 1, **fields: A
 
 
 def daemon(**fields: Any) -> DaemonFacts:
-    known: dict[str, Any] = {"version": "1", "started_at": NOON, "ready": True, "store_reachable": True}
+    known: dict[str, Any] = {
+        "version": "1", "started_at": NOON, "ready": True, "store_reachable": True, "schema_current": True,
+    }  # fmt: skip
     return DaemonFacts(**known | fields)
 
 
-def corp(complete: Run | None, attempt: Run | None = None, *, interval: float | None = 5) -> DirectoryFacts:
+def corp(
+    complete: Run | None, attempt: Run | None = None, *, interval: float | None = 5, plan: HeldPlan | None = None
+) -> DirectoryFacts:
     stale_before = NOON - timedelta(minutes=3 * interval) if interval else None
-    return DirectoryFacts(name="corp", last_complete=complete, last_attempt=attempt or complete, stale_before=stale_before)
+    return DirectoryFacts(
+        name="corp", last_complete=complete, last_attempt=attempt or complete, stale_before=stale_before, plan=plan
+    )
+
+
+def held(state: PlanState = PlanState.HELD, *, expires_in: float = 60) -> HeldPlan:
+    objections = tuple(
+        Objection(code="x", kind=Kind.USERS_DISABLED, message=message, count=120, population=300, limit=30)
+        for message in ("120 of 300 people would be disabled", "role staff would lose all of its members")
+    )
+    return HeldPlan(
+        id=41, directory="corp", run_id=7, mode=Mode.FULL, digest="d", state=state, objections=objections, counts={},
+        changes=1, created_at=NOON - timedelta(minutes=30), expires_at=NOON + timedelta(minutes=expires_in),
+    )  # fmt: skip
 
 
 def report(*directories: DirectoryFacts, **facts: Any) -> HealthReport:
@@ -111,6 +129,8 @@ def test_no_directory_at_all_is_ok() -> None:
         ({"dead_loops": ("scheduler corp",)}, "loop_dead"),
         ({"store_reachable": None}, "store_unknown"),
         ({"store_reachable": False}, "database_unavailable"),
+        ({"store_reachable": False, "store_code": "database_full"}, "database_full"),
+        ({"schema_current": False}, "schema_outdated"),
     ],
 )
 def test_a_process_that_cannot_work_has_failed_however_fresh_the_picture(facts: dict[str, Any], code: str) -> None:
@@ -119,9 +139,68 @@ def test_a_process_that_cannot_work_has_failed_however_fresh_the_picture(facts: 
     assert [problem.code for problem in found.problems] == [code]
 
 
-def test_readiness_asks_nothing_about_directories() -> None:
-    assert ready_problems(daemon()) == ()
-    assert [problem.code for problem in ready_problems(daemon(store_reachable=None))] == ["store_unknown"]
+def test_what_the_database_said_is_passed_on() -> None:
+    found = report(store_reachable=False, store_code="database_full", store_message="no room", store_advice="Make room.")
+    assert (found.problems[0].message, found.problems[0].advice) == ("no room", "Make room.")
+    found = report(schema_current=False, store_message="at revision 0001, 0002 is needed", store_advice="Run it.")
+    assert (found.problems[0].message, found.problems[0].advice) == ("at revision 0001, 0002 is needed", "Run it.")
+
+
+# ---------------------------------------------------------------- held plans
+def test_a_held_plan_degrades_and_says_why_and_how_to_decide() -> None:
+    attempt = run(Outcome.HELD, minutes_ago=1, code="too_many_removed", plan_id=41, verdict="complete")
+    found = report(corp(run(Outcome.SUCCEEDED, minutes_ago=6), attempt, plan=held()))
+    assert (found.status, found.current, found.http_status) == (Status.DEGRADED, True, 200)
+    assert codes(found) == ["plan_held"]
+    problem = found.directories[0].problems[0]
+    assert "120 of 300 people would be disabled; role staff would lose all of its members" in problem.message
+    assert "held since 2026-03-02 11:30 UTC" in problem.message
+    assert "until 2026-03-02 13:00 UTC" in problem.message
+    for command in ("syncd plan show 41", "syncd plan approve 41", "syncd plan reject 41"):
+        assert f"`{command}`" in problem.advice
+
+
+def test_a_held_plan_degrades_though_the_last_run_was_complete() -> None:
+    found = report(corp(run(Outcome.SUCCEEDED, minutes_ago=1), plan=held()))
+    assert (found.status, found.http_status, codes(found)) == (Status.DEGRADED, 200, ["plan_held"])
+
+
+def test_a_plan_nobody_decided_in_time_is_still_a_problem_and_says_what_comes() -> None:
+    found = report(corp(run(Outcome.SUCCEEDED, minutes_ago=1), plan=held(expires_in=0)))
+    problem = found.directories[0].problems[0]
+    assert (problem.code, found.status) == ("plan_held", Status.DEGRADED)
+    assert "the next run asks anew" in problem.message
+    assert "approve" not in problem.advice
+
+
+def test_a_held_plan_does_not_keep_a_picture_from_getting_stale() -> None:
+    found = report(corp(run(Outcome.SUCCEEDED, minutes_ago=20), run(Outcome.HELD, minutes_ago=1, plan_id=41), plan=held()))
+    assert (found.http_status, codes(found)) == (503, ["stale", "plan_held"])
+
+
+def test_an_approved_plan_is_no_problem() -> None:
+    attempt = run(Outcome.HELD, minutes_ago=1, code="too_many_removed", plan_id=41)
+    found = report(corp(run(Outcome.SUCCEEDED, minutes_ago=6), attempt, plan=held(PlanState.APPROVED)))
+    assert (found.status, codes(found)) == (Status.OK, [])
+
+
+def test_a_failure_after_an_approval_is_one() -> None:
+    attempt = run(Outcome.FAILED, minutes_ago=1, code="connect_timeout", plan_id=41)
+    found = report(corp(run(Outcome.SUCCEEDED, minutes_ago=6), attempt, plan=held(PlanState.APPROVED)))
+    assert codes(found) == ["connect_timeout"]
+
+
+def test_a_run_held_for_a_plan_that_was_rejected_says_so_itself() -> None:
+    attempt = run(Outcome.HELD, minutes_ago=1, code="too_many_removed", plan_id=40)
+    assert codes(report(corp(run(Outcome.SUCCEEDED, minutes_ago=6), attempt))) == ["too_many_removed"]
+    assert codes(report(corp(run(Outcome.SUCCEEDED, minutes_ago=6), attempt, plan=held()))) == ["plan_held", "too_many_removed"]
+
+
+# ---------------------------------------------------------------- times
+def test_the_lag_is_counted_from_the_start_of_the_last_complete_run() -> None:
+    found = report(corp(run(Outcome.SUCCEEDED, minutes_ago=2, seconds=30), run(Outcome.FAILED, minutes_ago=1)))
+    assert (found.directories[0].age, found.directories[0].cursor_lag) == (120, 150)
+    assert report(corp(None)).directories[0].cursor_lag is None
 
 
 def test_a_clock_that_was_set_back_gives_no_negative_age() -> None:

@@ -10,6 +10,7 @@ from aiohttp.test_utils import TestClient
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from syncd.model.hold import PlanState
 from syncd.model.records import DirectoryPresence
 from syncd.model.run import Outcome
 from syncd.services.health import RunningFacts
@@ -34,9 +35,65 @@ async def test_live_even_with_everything_broken(host: FakeHost, client: TestClie
     assert (answer.status, await answer.json()) == (200, {"status": "ok", "problems": []})
 
 
-async def test_ready_when_the_store_answers(client: TestClient) -> None:
+async def test_ready_when_the_store_answers_and_every_picture_is_current(host: FakeHost, client: TestClient) -> None:
+    host.complete = host.runs.complete(at=START - timedelta(minutes=2))
     answer = await client.get("/readyz")
-    assert (answer.status, (await answer.json())["status"]) == (200, "ok")
+    assert (answer.status, await answer.json()) == (
+        200, {"status": "ok", "problems": [], "directories": {"corp": {"current": True, "problems": []}}},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("minutes_ago", "code"), [(None, "never_complete"), (16, "stale")])
+async def test_not_ready_while_a_picture_is_stale_or_missing(
+    host: FakeHost, client: TestClient, minutes_ago: int | None, code: str
+) -> None:
+    if minutes_ago is not None:
+        host.complete = host.runs.complete(at=START - timedelta(minutes=minutes_ago))
+    for path in ("/readyz", "/healthz"):
+        answer = await client.get(path)
+        corp = (await answer.json())["directories"]["corp"]
+        assert (answer.status, corp["current"], [problem["code"] for problem in corp["problems"]]) == (503, False, [code])
+
+
+async def test_ready_but_degraded_while_a_plan_is_held_or_a_run_failed(host: FakeHost, client: TestClient) -> None:
+    host.complete = host.runs.complete(at=START - timedelta(minutes=2))
+    host.attempt = host.runs.failed(at=START - timedelta(minutes=1))
+    host.plans.add()
+    for path in ("/readyz", "/healthz"):
+        answer = await client.get(path)
+        body = await answer.json()
+        assert (answer.status, body["status"]) == (200, "degraded")
+        codes = [problem["code"] for problem in body["directories"]["corp"]["problems"]]
+        assert codes == ["plan_held", "connect_timeout"]
+
+
+async def test_neither_ready_nor_well_with_a_schema_of_another_version(host: FakeHost, client: TestClient) -> None:
+    host.complete = host.runs.complete(at=START)
+    host.schema_current = False
+    for path in ("/readyz", "/healthz"):
+        answer = await client.get(path)
+        body = await answer.json()
+        assert (answer.status, [problem["code"] for problem in body["problems"]]) == (503, ["schema_outdated"])
+    assert (await client.get("/livez")).status == 200
+
+
+async def test_health_shows_the_plan_that_waits_and_the_verdict_and_the_lag(host: FakeHost, client: TestClient) -> None:
+    host.complete = host.runs.complete(at=START - timedelta(minutes=2))
+    host.attempt = host.runs.add(
+        outcome=Outcome.FAILED, started_at=START, finished_at=START, verdict="partial", code="size_limit_exceeded",
+        message="cut short after 500 entries",
+    )  # fmt: skip
+    host.plans.add(state=PlanState.APPROVED)
+    corp = (await (await client.get("/healthz")).json())["directories"]["corp"]
+    assert corp["held_plan"] == {
+        "id": 1, "state": "approved", "since": "2026-03-02T12:00:00Z", "expires": "2026-03-05T12:00:00Z",
+        "objections": ["120 of 300 people would be disabled, 30 are allowed"],
+    }  # fmt: skip
+    attempt = corp["last_attempt"]
+    assert (attempt["verdict"], attempt["code"], attempt["message"]) == (
+        "partial", "size_limit_exceeded", "cut short after 500 entries",
+    )  # fmt: skip
+    assert corp["cursor_lag_seconds"] == 121
 
 
 @pytest.mark.parametrize("reachable", [False, None])
@@ -69,7 +126,8 @@ async def test_health_tells_everything_about_a_directory(host: FakeHost, client:
     assert corp["last_complete"]["counts"]["users_created"] == 1
     assert corp["last_complete_age_seconds"] == 120
     assert corp["last_attempt"] | {"run": None} == {
-        "run": None, "outcome": "failed", "started_at": "2026-03-02T11:58:59Z", "finished_at": "2026-03-02T11:59:00Z",
+        "run": None, "outcome": "failed", "verdict": None, "started_at": "2026-03-02T11:58:59Z",
+        "finished_at": "2026-03-02T11:59:00Z",
         "server": None, "entries_read": 0, "code": "connect_timeout", "message": "ldap1 did not answer",
         "advice": "Check the route.", "counts": None,
     }  # fmt: skip

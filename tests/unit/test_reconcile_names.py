@@ -85,7 +85,10 @@ def test_a_person_who_is_still_there_keeps_the_name_against_a_new_one() -> None:
 def test_a_recycled_name_goes_to_the_new_person_and_the_absent_one_releases_it() -> None:
     result = Company(stored(1, "old", "bob")).sync(record("new", "bob"), gone={"old"})
     assert accepted(result) == {"new"}
-    assert set(result.releases) == {NameRelease(1, "old", "username"), NameRelease(1, "old", "email")}
+    assert set(result.releases) == {
+        NameRelease(1, "old", "username", "bob"),
+        NameRelease(1, "old", "email", "bob@corp.example"),
+    }
 
 
 def test_one_who_returns_to_a_taken_name_becomes_an_issue() -> None:
@@ -97,7 +100,7 @@ def test_mail_of_one_who_leaves_goes_to_another_while_a_third_takes_theirs() -> 
     company = Company(stored(1, "a", "a", "boss@x"), stored(2, "b", "b", "b@x"), stored(3, "c", "c", "c@x"))
     result = company.sync(record("b", "b", "boss@x"), record("c", "c", "b@x"), gone={"a"})
     assert accepted(result) == {"b", "c"}
-    assert result.releases == (NameRelease(1, "a", "email"),)
+    assert result.releases == (NameRelease(1, "a", "email", "boss@x"),)
 
 
 def test_a_refused_rename_keeps_its_old_name_against_a_third() -> None:

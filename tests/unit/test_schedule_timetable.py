@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from syncd.daemon.schedule import parse_schedule
-from syncd.daemon.timetable import CREDENTIALS_PAUSE, Due, Past, Timetable, parse_timetable
+from syncd.daemon.timetable import Due, Past, Timetable, parse_timetable
 from syncd.model.run import Mode
 from syncd.settings.directory import ScheduleSettings
 
@@ -21,12 +21,8 @@ def timetable(changes: str | None = "every 5m", full: str | None = None) -> Time
     )
 
 
-def past(minutes_ago: float, full_minutes_ago: float = 0.0, *, refused: bool = False) -> Past:
-    return Past(
-        started=NOON - timedelta(minutes=minutes_ago),
-        full_started=NOON - timedelta(minutes=full_minutes_ago),
-        credentials_refused=refused,
-    )
+def past(minutes_ago: float, full_minutes_ago: float = 0.0) -> Past:
+    return Past(started=NOON - timedelta(minutes=minutes_ago), full_started=NOON - timedelta(minutes=full_minutes_ago))
 
 
 def test_the_next_run_comes_one_interval_after_the_last_start() -> None:
@@ -72,17 +68,41 @@ def test_jitter_delays_the_start() -> None:
     assert due.at == NOON + timedelta(minutes=3, seconds=4)
 
 
-def test_refused_credentials_are_tried_fewer_than_five_times_in_a_day() -> None:
-    table, at, tries = timetable(changes="every 1m"), NOON, 1
-    while True:
-        due = table.next_due(Past(started=at, full_started=at, credentials_refused=True), now=at)
+@pytest.mark.parametrize("changes", ["every 10s", "every 1m", "every 5h", "*/7 * * * *"])
+def test_refused_credentials_are_tried_at_most_four_times_in_any_24_hours(changes: str) -> None:
+    table, tries = timetable(changes=changes, full="0 3 * * *"), [NOON]
+    while tries[-1] < NOON + timedelta(days=30):
+        last = tries[-1]
+        due = table.next_due(
+            Past(started=last, full_started=last, refusals=len(tries), refused=last), now=last + timedelta(seconds=1)
+        )
         assert due is not None
-        at = due.at
-        if at > NOON + timedelta(days=1):
-            break
-        tries += 1
-    assert tries == 4
-    assert timedelta(days=1) / CREDENTIALS_PAUSE < 5
+        tries.append(due.at)
+    for first, fifth in zip(tries, tries[4:], strict=False):
+        assert fifth - first > timedelta(hours=24)
+    # and it does go on
+    assert len(tries) > 25
+
+
+def test_the_first_refusal_costs_an_hour() -> None:
+    refused = Past(started=NOON, full_started=NOON, refusals=1, refused=NOON)
+    due = timetable().next_due(refused, now=NOON + timedelta(minutes=30))
+    assert due is not None
+    assert due.at == NOON + timedelta(hours=1)
+
+
+def test_a_run_that_never_got_as_far_as_the_bind_does_not_shorten_the_pause() -> None:
+    refused = Past(started=NOON, full_started=NOON, refusals=4, refused=NOON - timedelta(hours=1))
+    due = timetable().next_due(refused, now=NOON)
+    assert due is not None
+    assert due.at == NOON + timedelta(hours=23)
+
+
+def test_a_refusal_from_the_future_of_a_clock_that_was_set_back_holds_nothing_up() -> None:
+    refused = Past(started=NOON - timedelta(hours=1), full_started=NOON, refusals=9, refused=NOON + timedelta(days=300))
+    due = timetable().next_due(refused, now=NOON)
+    assert due is not None
+    assert due.at <= NOON
 
 
 def test_after_the_clock_was_set_back_the_run_is_due_now() -> None:

@@ -14,7 +14,7 @@ from syncd.daemon.scheduler import LONGEST_SLEEP, Timer, draw_jitter
 from syncd.daemon.timetable import Timetable
 from syncd.errors import DatabaseUnavailableError
 from syncd.model.run import Mode, Outcome, Run, Trigger
-from tests.fakes.edge import START, FakeClock, FakeRuns
+from tests.fakes.edge import START, FakeClock, FakePlans, FakeRuns
 
 
 class Desk:
@@ -53,7 +53,7 @@ class Desk:
         return run
 
     async def refresh(self) -> None:
-        self.state.take(observe(self.runs, "corp", far=True))
+        self.state.take(observe(self.runs, FakePlans(self.runs), "corp", far=True))
 
     async def look_after(self, **delta: float) -> float:
         self.clock.advance(**delta)

@@ -13,6 +13,7 @@ from syncd.daemon.schedule import parse_schedule
 from syncd.settings import checked
 from syncd.settings.duration import parse_duration
 from syncd.settings.filters import check_filter
+from syncd.settings.limits import Limit, parse_limit
 from syncd.settings.schedule import check_schedule
 
 
@@ -147,7 +148,8 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 @pytest.mark.parametrize(("kind", "good", "bad"), [
     (checked.StoreUrl, ["sqlite:////var/x.db", "sqlite:///x.db", "postgresql://u@h/d", "postgresql+psycopg://h/d"],
      ["mysql://h/d", "sqlite://", "sqlite:///", "x", ""]),
-    (checked.Share, ["10%", "200", "0", "100%", "2.5%"], ["101%", "-1", "x", "10 %", "1.5"]),
+    (checked.LimitText, ["10%", "200", "0", "100%", "2.5%", "50%, from 11", "200, from 5", "10%, at least 10, at most 1000"],
+     ["101%", "-1", "x", "10 %", "1.5", "200, at least 5", "10%, at least 9, at most 8"]),
     (checked.DirectoryName, ["corp", "corp-eu", "a1_b", "1"], ["Corp", "a__b", "a b", "", "_a", "a" * 64, "é"]),
     (checked.CustomFieldName, ["cost_center", "f1"], ["Cost", "1f", "a-b", "a.b", ""]),
     (checked.AttributeName, ["cn", "2.5.4.3", "cn;lang-en"], ["", "c n", "a=b", "*"]),
@@ -162,4 +164,43 @@ def test_other_texts(kind: object, good: list[str], bad: list[str]) -> None:
 
 
 def test_a_number_of_people_may_be_written_as_a_number() -> None:
-    assert TypeAdapter(checked.Share).validate_python(200) == "200"
+    assert TypeAdapter(checked.LimitText).validate_python(200) == "200"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("10%", Limit(0.1, 0, None, 0)),
+        ("0%", Limit(0.0, 0, None, 0)),
+        ("2.5%", Limit(0.025, 0, None, 0)),
+        ("0", Limit(None, 0, None, 0)),
+        (" 200 ", Limit(None, 200, None, 0)),
+        ("200, from 5", Limit(None, 200, None, 5)),
+        ("50%, from 11", Limit(0.5, 0, None, 11)),
+        ("10%, at least 10", Limit(0.1, 10, None, 0)),
+        ("10%, at most 1000", Limit(0.1, 0, 1000, 0)),
+        ("10%,at least 10,  at most 10, from 3", Limit(0.1, 10, 10, 3)),
+    ],
+)
+def test_a_limit_is_read(text: str, expected: Limit) -> None:
+    assert parse_limit(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "",
+            '^\'\' is no limit: write a percentage up to 100%, a number, or both, such as "10%", "200", '
+            '"10%, at least 10, at most 1000", "50%, from 11"$',
+        ),
+        ("100.1%", "up to 100%"),
+        ("200, at least 5", "is no limit"),
+        ("200, at most 5", "is no limit"),
+        ("10%, from 11, at least 5", "is no limit"),
+        ("10%, at least 11, at most 10", "at least 11 and at most 10"),
+    ],
+)
+def test_what_is_no_limit_is_refused_with_the_reason(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        parse_limit(text)

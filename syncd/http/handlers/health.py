@@ -1,26 +1,32 @@
 """Is it alive, is it ready, is it well: three questions that are kept apart, each answered from memory.
 
 /livez asks neither LDAP nor SQL, so that an outage of either never makes a supervisor kill a daemon that would heal by
-itself. /readyz says whether requests can be served. /healthz says whether syncd does what it is there for; the rules are
-in `syncd.services.health`.
+itself. /readyz says whether what is served can be relied on, and what stands in the way. /healthz says the same with all that
+is known of each directory; the rules of both are in `syncd.services.health`.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 from aiohttp import web
 
 from syncd.http.context import HOST
 from syncd.http.responses import json_response
-from syncd.http.schemas import (
+from syncd.http.schemas_health import (
     DirectoryHealthResource,
+    DirectoryReadyResource,
     HealthResource,
+    HeldPlanSummary,
     ProbeResource,
     ProblemItem,
+    ReadyResource,
     RunningSummary,
     RunSummary,
 )
+from syncd.model.hold import HeldPlan
 from syncd.model.run import Run
-from syncd.services.health import DirectoryHealth, HealthReport, Problem, RunningFacts
+from syncd.services.health import DirectoryHealth, HealthReport, Problem, RunningFacts, Status
 
 
 async def livez(request: web.Request) -> web.Response:
@@ -30,11 +36,9 @@ async def livez(request: web.Request) -> web.Response:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """Whether requests can be served."""
-    found = request.app[HOST].ready_problems()
-    if not found:
-        return json_response(ProbeResource(status="ok"))
-    return json_response(ProbeResource(status="unavailable", problems=_problems(found)), status=503)
+    """Whether what is served can be relied on: 503 whenever /healthz is."""
+    report = request.app[HOST].health()
+    return json_response(ready_resource(report), status=report.http_status)
 
 
 async def healthz(request: web.Request) -> web.Response:
@@ -47,6 +51,19 @@ async def metrics(request: web.Request) -> web.Response:
     """The Prometheus exposition."""
     body, content_type = request.app[HOST].metrics.render(request.headers.get("Accept", ""))
     return web.Response(body=body, headers={"Content-Type": content_type})
+
+
+def ready_resource(report: HealthReport) -> ReadyResource:
+    """What stands in the way, by directory; what is a problem and does not, too."""
+    status: Literal["ok", "degraded", "unavailable"] = "degraded" if report.status is Status.DEGRADED else "ok"
+    return ReadyResource(
+        status=status if report.http_status == 200 else "unavailable",
+        problems=_problems(report.problems),
+        directories={
+            directory.name: DirectoryReadyResource(current=directory.current, problems=_problems(directory.problems))
+            for directory in report.directories
+        },
+    )
 
 
 def health_resource(report: HealthReport) -> HealthResource:
@@ -70,7 +87,9 @@ def _directory(health: DirectoryHealth) -> DirectoryHealthResource:
         current=health.current,
         last_complete=_summary(facts.last_complete),
         last_complete_age_seconds=None if health.age is None else round(health.age, 1),
+        cursor_lag_seconds=None if health.cursor_lag is None else round(health.cursor_lag, 1),
         last_attempt=_summary(facts.last_attempt),
+        held_plan=_plan(facts.plan),
         running=_running(facts.running),
         queued=facts.queued,
         next_due=facts.next_due,
@@ -85,6 +104,7 @@ def _summary(run: Run | None) -> RunSummary | None:
     return RunSummary(
         run=run.id,
         outcome=run.outcome,
+        verdict=run.verdict,
         started_at=run.started_at,
         finished_at=run.finished_at,
         server=run.server,
@@ -93,6 +113,18 @@ def _summary(run: Run | None) -> RunSummary | None:
         message=run.message,
         advice=run.advice,
         counts=dict(run.counts) if run.counts is not None else None,
+    )
+
+
+def _plan(plan: HeldPlan | None) -> HeldPlanSummary | None:
+    if plan is None:
+        return None
+    return HeldPlanSummary(
+        id=plan.id,
+        state=plan.state,
+        since=plan.created_at,
+        expires=plan.expires_at,
+        objections=[objection.message for objection in plan.objections],
     )
 
 

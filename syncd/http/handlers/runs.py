@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from urllib.parse import urlencode
 
 from aiohttp import web
 
-from syncd.http.blocking import StoreCalls
+from syncd.http.blocking import STORE_CALLS
 from syncd.http.context import HOST
-from syncd.http.responses import json_response
+from syncd.http.responses import json_response, link_to, next_page
 from syncd.http.routing import part_of
 from syncd.http.schemas import DirectoryPath, RunPage, RunPath, RunResource, RunsQuery, SyncRequest
 from syncd.model.run import Mode
 
 RUNS = "/api/v1/runs"
-
-STORE_CALLS: web.AppKey[StoreCalls] = web.AppKey("store_calls", StoreCalls)
 
 
 async def request_sync(request: web.Request) -> web.Response:
@@ -43,11 +40,5 @@ async def list_runs(request: web.Request) -> web.Response:
     fetch = partial(runs.list, directory=query.directory, limit=query.limit + 1, before_id=query.before)
     found = list(await request.app[STORE_CALLS](fetch, name="list runs"))
     items = [RunResource.model_validate(run) for run in found[: query.limit]]
-    following = _next_page(query, before=items[-1].id) if len(found) > query.limit else None
-    headers = {"Link": f'<{following}>; rel="next"'} if following else None
-    return json_response(RunPage(items=items, next=following), headers=headers)
-
-
-def _next_page(query: RunsQuery, *, before: int) -> str:
-    wanted = {"directory": query.directory, "limit": query.limit, "before": before}
-    return f"{RUNS}?{urlencode({name: value for name, value in wanted.items() if value is not None})}"
+    following = next_page(RUNS, query, before=items[-1].id) if len(found) > query.limit else None
+    return json_response(RunPage(items=items, next=following), headers=link_to(following))

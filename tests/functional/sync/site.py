@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from syncd.bootstrap import Runtime, open_runtime
+from syncd.model.hold import ChangeRow, HeldPlan
 from syncd.model.run import Mode, Run, Trigger
 from syncd.settings.root import RootSettings
 from tests.servers.slapd import Attributes, Slapd
@@ -103,15 +104,42 @@ class Site:
         return {row["dn"]: row for row in self.rows("SELECT * FROM issues WHERE closed_at IS NULL")}
 
     def snapshot(self) -> dict[str, list[tuple[object, ...]]]:
-        """Every row of every table but the runs': equal snapshots, nothing written."""
+        """Every row of every table but those that tell of runs and held plans: equal snapshots, nothing written."""
         with self.runtime() as runtime, runtime.engine.connect() as connection:
             from syncd.store.schema import metadata
 
             return {
-                table.name: sorted((tuple(row) for row in connection.execute(table.select())), key=repr)
+                table.name: sorted(
+                    (tuple(row) for row in connection.execute(table.select()) if not _tells_of_a_plan(row)), key=repr
+                )
                 for table in metadata.sorted_tables
-                if table.name != "runs"
+                if table.name not in ("runs", "leases", "held_plans")
             }
+
+    # ------------------------------------------------------------ held plans
+    def plans(self) -> dict[int, dict[str, Any]]:
+        """Number -> held plan, whatever its state."""
+        return {row["id"]: row for row in self.rows("SELECT * FROM held_plans ORDER BY id")}
+
+    def held_plan(self) -> HeldPlan:
+        """The one plan that is open."""
+        with self.runtime() as runtime:
+            plan = runtime.holds.open("corp")
+        assert plan is not None, "no plan is held"
+        return plan
+
+    def held_changes(self) -> list[ChangeRow]:
+        """All changes of the one plan that is open."""
+        with self.runtime() as runtime:
+            return list(runtime.plans.changes(self.held_plan().id))
+
+    def approve(self, plan_id: int | None = None) -> Run:
+        """Approve the plan that is open, and do the run that follows."""
+        with self.runtime() as runtime:
+            runtime.plans.approve(plan_id or self.held_plan().id, actor="anna", reason="they have really left")
+            run = runtime.sync.work("corp")
+        assert run is not None
+        return run
 
     # ------------------------------------------------------------ what the directory gets
     def add_person(self, uid: str, *, parent: str | None = None, **attributes: Any) -> str:
@@ -139,6 +167,10 @@ class Site:
     @property
     def groups_dn(self) -> str:
         return f"ou=groups,{self.slapd.base_dn}"
+
+
+def _tells_of_a_plan(row: Any) -> bool:
+    return getattr(row, "subject_type", None) == "plan"
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def test_usernames_and_mails_are_swapped_in_one_run(site: Site) -> None:
 def test_a_recycled_name_is_another_person(site: Site) -> None:
     dn = site.add_person("bob")
     site.add_group("admins", dn)
-    site.settings["roles"]["map"] = {"admins": ["administrator"]}
+    site.settings["roles"]["map"] = {"admins": ["clerk"]}
     site.synced()
     old = site.people()["bob"]
     site.slapd.delete(dn)
@@ -123,7 +123,7 @@ def test_one_who_leaves_is_disabled_and_gets_everything_back_on_return(site: Sit
     dn = site.add_person("anna", title="Boss")
     site.add_person("bert")
     site.add_group("admins", dn)
-    site.settings["roles"]["map"] = {"admins": ["administrator"]}
+    site.settings["roles"]["map"] = {"admins": ["clerk"]}
     site.settings["users"]["filter"] = "(&(objectClass=inetOrgPerson)(!(employeeType=left)))"
     site.synced()
     before = site.people()["anna"]
@@ -136,14 +136,14 @@ def test_one_who_leaves_is_disabled_and_gets_everything_back_on_return(site: Sit
     assert away["missing_since"] is not None
     assert "corp" in away["missing_reason"]
     assert away["enabled"] == before["enabled"]
-    assert site.roles_of("anna") == {"administrator"}
+    assert site.roles_of("anna") == {"clerk"}
     assert site.present() == {"bert"}
 
     site.slapd.modify(dn, {"employeeType": None})
     assert site.synced().counts["users_returned"] == 1  # type: ignore[index]
     back = site.people()["anna"]
     assert (back["id"], back["missing_since"], back["title"]) == (before["id"], None, before["title"])
-    assert site.roles_of("anna") == {"administrator"}
+    assert site.roles_of("anna") == {"clerk"}
 
 
 def test_people_gone_longer_than_the_retention_time_are_purged_without_the_directory(site: Site) -> None:

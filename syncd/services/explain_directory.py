@@ -1,0 +1,165 @@
+"""One directory's word about one person, over one session.
+
+Beside the person's own entry the organizational units and the groups are read as in a run, since places and roles hang on them;
+where that fails a run would fail as well, and the entry is explained without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from syncd.errors import NoEntryIdError, SyncdError
+from syncd.mapping.configuration import configuration_digest
+from syncd.mapping.mapper import PersonMapper
+from syncd.mapping.references import GroupSet
+from syncd.mapping.searches import people_search, roles_search, structure_search
+from syncd.mapping.structure import Structure
+from syncd.model.entry import Entry
+from syncd.model.explanation import Failure, Outlook, Sighting
+from syncd.model.reading import Search
+from syncd.model.records import StoredPerson
+from syncd.model.views import DirectoryIdentity, PersonView
+from syncd.services.collect import require_complete
+from syncd.services.explain_entry import EntryExplainer
+from syncd.services.explain_lookup import Lookup
+from syncd.services.explain_plan import OnePlanner
+from syncd.services.explain_roles import role_paths
+from syncd.services.ports import DirectorySession, SyncStore
+from syncd.services.visibility import require_bases, require_canaries
+from syncd.settings.directory import DirectorySettings
+
+_NOT_TAKEN = Outlook(summary="nothing: no sync takes this entry for a person")
+
+
+class People(Protocol):
+    """What is asked of the read model."""
+
+    def user(self, text: str) -> PersonView:
+        """By id, username, email, DN or entry id. Raises NotFoundError, and UsageError when it means several people."""
+
+    def user_by_id(self, user_id: int) -> PersonView:
+        """Raises NotFoundError."""
+
+
+class Inquiry:
+    """One directory, asked over one session."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        settings: DirectorySettings,
+        custom_fields: Mapping[str, str],
+        store: SyncStore,
+        people: People,
+        administrator_roles: Collection[str],
+        session: DirectorySession,
+    ) -> None:
+        """Raises NoEntryIdError, ConfigurationError."""
+        id_attribute = settings.entry_id_attribute or session.server.entry_id_attribute
+        if id_attribute is None:
+            raise NoEntryIdError(f"{session.server.url} has no attribute that identifies an entry for good")
+        mapper = PersonMapper(settings, custom_fields=custom_fields, entry_id_attribute=id_attribute)
+        self._name, self._session, self._settings, self._custom_fields = name, session, settings, custom_fields
+        self._store, self._people, self._administrator_roles = store, people, administrator_roles
+        self._id_attribute, self._mapper = id_attribute, mapper
+        self.lookup = Lookup(session=session, settings=settings, id_attribute=id_attribute, attributes=mapper.attributes)
+        self.explainer = EntryExplainer(session=session, settings=settings, mapper=mapper, id_attribute=id_attribute)
+        # why a sync would fail as a whole
+        self.failure: Failure | None = None
+
+    def sightings(
+        self, found: Sequence[Entry], person: PersonView | None, identity: DirectoryIdentity | None
+    ) -> tuple[Sighting, ...]:
+        """Each entry; and, of somebody the store has and the directory has not, what comes of that."""
+        ids = {entry_id for entry in found if (entry_id := self.explainer.entry_id(entry)) is not None}
+        missing = identity is not None and identity.entry_id not in ids
+        if not found and not missing:
+            return ()
+        wanted = ids | ({identity.entry_id} if identity is not None else set())
+        stored = self._store.people(self._name, wanted)
+        planner = self._planner()
+        sightings = [self._sighting(entry, planner, stored, person) for entry in found]
+        if missing and identity is not None and identity.entry_id in stored:
+            outlook = planner.absent(stored[identity.entry_id]) if planner is not None else None
+            sightings.insert(0, Sighting(entry=None, outlook=outlook))
+        return tuple(sightings)
+
+    def _sighting(
+        self, entry: Entry, planner: OnePlanner | None, stored: Mapping[str, StoredPerson], person: PersonView | None
+    ) -> Sighting:
+        before = stored.get(self.explainer.entry_id(entry) or "")
+        explanation = self.explainer.explain(entry, before)
+        if planner is None:
+            return Sighting(entry=explanation, outlook=None)
+        mapped = self.explainer.map(entry, planner.structure, before)
+        if mapped.issue is not None:
+            explanation = replace(explanation, problem=f"{mapped.issue.code}: {mapped.issue.message}")
+        elif mapped.record is not None:
+            places = {kind: mapped.record.fields.get(kind) for kind in ("organization", "unit")}
+            named = {kind: planner.place(key, kind) for kind, key in places.items() if isinstance(key, str)}
+            explanation = replace(explanation, organization=named.get("organization"), unit=named.get("unit"))
+        if planner.groups is not None:
+            roles = role_paths(
+                entry,
+                planner.groups,
+                mapper=self._mapper,
+                roles=self._settings.roles,
+                record=mapped.record,
+                stored=before,
+            )
+            explanation = replace(explanation, roles=roles)
+        if not explanation.taken:
+            return Sighting(entry=explanation, outlook=planner.absent(before) if before is not None else _NOT_TAKEN)
+        # a newcomer has nothing of whoever had the name before
+        view = None
+        if before is not None:
+            view = person if person is not None and person.id == before.user_id else self._view(before)
+        return Sighting(entry=explanation, outlook=planner.present(explanation, mapped, before, view))
+
+    def _view(self, stored: StoredPerson) -> PersonView:
+        return self._people.user_by_id(stored.user_id)
+
+    # ------------------------------------------------------------ what a run reads beside the person
+    def _planner(self) -> OnePlanner | None:
+        """None, with the reason in `failure`, when a run could not be made at all."""
+        settings, id_attribute = self._settings, self._id_attribute
+        people = people_search(settings, self._mapper.attributes)
+        units, roles = structure_search(settings, id_attribute), roles_search(settings, id_attribute)
+        stored = self._store.structure(self._name)
+        try:
+            require_bases(self._session, [search for search in (people, roles, units) if search is not None])
+            require_canaries(self._session, settings.safety.canaries)
+            structure = Structure(settings, self._read(units) if units else (), entry_id_attribute=id_attribute)
+            groups = None
+            if roles is not None:
+                groups = GroupSet(settings.roles, entry_id_attribute=id_attribute, known=stored.role_identifiers)
+                for entry in self._read(roles):
+                    groups.add(entry)
+        except SyncdError as error:
+            self.failure = failure_of(error)
+            return None
+        return OnePlanner(
+            directory=self._name,
+            explainer=self.explainer,
+            store=self._store,
+            stored=stored,
+            structure=structure,
+            groups=groups,
+            config_digest=configuration_digest(settings, self._custom_fields, entry_id_attribute=id_attribute),
+            administrator_roles=self._administrator_roles,
+        )
+
+    def _read(self, search: Search) -> list[Entry]:
+        reading = self._session.read(search)
+        entries = [entry for batch in reading for entry in batch]
+        require_complete(reading.verdict, search, server=self._session.server.url)
+        return entries
+
+
+def failure_of(error: SyncdError) -> Failure:
+    """In the words of the error; of a read that was cut off, with the code of what cut it off."""
+    code = getattr(error, "cause_code", None) or error.code
+    return Failure(code=code, message=error.message, advice=error.hint, exit_code=error.exit_code)
