@@ -17,7 +17,9 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import random
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
@@ -35,8 +37,8 @@ from syncd.store.engine import errors_translated, read, write
 
 # seconds that a taker waits for a transaction of the holder before it, whose session was lost in the middle of its run
 FENCE_SECONDS = 30
-# attempts to lock a file that others only look at
-_ATTEMPTS = 100
+# seconds that a taker goes on trying to lock a file that others only look at
+LOOKING_SECONDS = 5.0
 
 
 class SqlLease:
@@ -124,12 +126,14 @@ def _locked_file(path: Path, directory: str) -> Iterator[None]:
 def _lock(descriptor: int) -> bool:
     """Lock the file for this process alone. Who only looks whether it is free has it for a moment, but not alone: such ones do
     not count as holders."""
-    for _ in range(_ATTEMPTS):
+    deadline = time.monotonic() + LOOKING_SECONDS
+    while time.monotonic() < deadline:
         if _locks(descriptor, fcntl.LOCK_EX):
             return True
         if not _locks(descriptor, fcntl.LOCK_SH):
             return False
         fcntl.flock(descriptor, fcntl.LOCK_UN)
+        time.sleep(random.random() / 1000)  # noqa: S311 - so that it does not keep step with those who look
     return False
 
 
