@@ -63,7 +63,7 @@ def log_end(run: Run) -> None:
     """The one closing line of a run."""
     duration = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0
     changes = {name: count for name, count in (run.counts or {}).items() if count}
-    reason = {"code": run.code, "message": run.message, "advice": run.advice, "server": run.server}
+    reason = {"verdict": run.verdict, "code": run.code, "message": run.message, "advice": run.advice, "server": run.server}
     # an orderly stop is nobody's failure
     write = log.info if run.outcome.complete or run.code == StoppedError.code else log.error
     write(
