@@ -12,6 +12,7 @@ from dataclasses import replace
 from syncd.model.plan import Action, Link, Plan
 from syncd.model.records import RoleIdentifierRecord, StoredIdentity
 from syncd.model.text import fold
+from syncd.reconcile.guard import blanked_fields
 from syncd.reconcile.protect import protect
 from syncd.services.ports import StoredStructure, SyncStore
 
@@ -39,21 +40,10 @@ def with_populations(plan: Plan, stored: StoredStructure, store: SyncStore, *, g
         "units": len(stored.units) + len(stored.organizations),
         "grants": grants,
     }
-    if fields := blanked_fields(plan):
+    if fields := {name for change in plan.people for name in blanked_fields(change)}:
         found = store.field_populations(plan.directory, fields)
         populations |= {f"field:{name}": count for name, count in found.items()}
     return replace(plan, populations=populations, reanchored=_reanchored(plan))
-
-
-def blanked_fields(plan: Plan) -> set[str]:
-    """Fields of which some known person loses the value."""
-    return {
-        name
-        for change in plan.people
-        if change.action in (Action.UPDATE, Action.RETURN)
-        for name, (old, new) in change.fields.items()
-        if new in (None, ()) and old not in (None, ())
-    }
 
 
 def _reanchored(plan: Plan) -> frozenset[str]:
@@ -76,7 +66,7 @@ def without_protected(
     protected = store.protected(plan.directory, administrator_roles=administrator_roles)
     if not (protected.break_glass or protected.administrators):
         return plan
-    left = protect(
+    return protect(
         plan,
         break_glass=protected.break_glass,
         administrators=protected.administrators,
@@ -84,8 +74,3 @@ def without_protected(
         open_issues=store.open_issues(plan.directory),
         dn_of=lambda entry_id: known[entry_id].dn,
     )
-    before = len(plan.memberships_removed) + len(plan.grants_removed)
-    if len(left.memberships_removed) + len(left.grants_removed) < before:
-        # without a digest the next run looks at all links again, and finds these again
-        left = replace(left, relations_digest=None)
-    return left

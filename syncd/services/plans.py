@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from syncd.clock import Clock
-from syncd.errors import PlanClosedError, UsageError
+from syncd.errors import UsageError
 from syncd.model.hold import ChangeRow, HeldPlan, PlanState
 from syncd.model.run import Run, Trigger
 from syncd.services.ports import HoldStore, RunStore
@@ -65,8 +65,4 @@ class PlanService:
         text = reason.strip()
         if not REASON_MIN <= len(text) <= REASON_MAX:
             raise UsageError(f"a reason of {REASON_MIN} to {REASON_MAX} characters is needed: it goes into the audit trail")
-        now = self.clock.now()
-        plan = self.holds.get(plan_id)
-        if plan.state is PlanState.HELD and now >= plan.expires_at:
-            raise PlanClosedError(f"plan {plan_id} expired at {plan.expires_at:%Y-%m-%d %H:%M} UTC; the next run asks anew")
-        return self.holds.decide(plan_id, state, actor=actor, reason=text, at=now)
+        return self.holds.decide(plan_id, state, actor=actor, reason=text, at=self.clock.now())

@@ -51,10 +51,8 @@ def require_canaries(session: DirectorySession, canaries: Iterable[CanarySetting
         raise incomplete(CanaryMissingError(f"{url}: read: {what} was not seen.", server=url, phase="read", base_dn=canary.dn))
 
 
-def incomplete(error: DirectoryError, *, entries: int = 0) -> IncompleteReadError:
+def incomplete(error: DirectoryError) -> IncompleteReadError:
     """The error of a read that was cut off by another one, in its words."""
-    found = IncompleteReadError(
-        f"{error.message} Nothing was removed.", advice=error.hint, **{**error.context, "entries_read": entries}
-    )
+    found = IncompleteReadError(f"{error.message} Nothing was removed.", advice=error.hint, **error.context)
     found.cause_code = error.code
     return found

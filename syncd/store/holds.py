@@ -228,6 +228,9 @@ def _unknown(plan_id: int) -> NotFoundError:
 
 def _closed(plan: HeldPlan) -> PlanClosedError:
     if plan.state is PlanState.HELD:
-        return PlanClosedError(f"plan {plan.id} could be decided until {plan.expires_at.isoformat()}", plan=plan.id)
+        until = f"{plan.expires_at:%Y-%m-%d %H:%M} UTC"
+        return PlanClosedError(
+            f"plan {plan.id} expired: it could be decided until {until}; the next run asks anew", plan=plan.id
+        )
     by = f" by {plan.decided_by}" if plan.decided_by else ""
     return PlanClosedError(f"plan {plan.id} is {plan.state}{by} already", plan=plan.id)
