@@ -396,6 +396,15 @@ class IncompleteReadError(DirectoryError):
     cause_code: str = "incomplete_read"
 
 
+class CursorRefusedError(DirectoryError):
+    """The server cannot say what changed since the cursor, so everything must be read."""
+
+    code = "cursor_refused"
+    advice = (
+        "Nothing needs to be done: the run reads everything and begins a new cursor. If it happens again and again, see `feed`."
+    )
+
+
 # ---------------------------------------------------------------- store
 class StoreError(SyncdError):
     """The database could not do it."""

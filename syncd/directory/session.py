@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
+from datetime import timedelta
 
 import structlog
 
+from syncd.directory import feeds
 from syncd.directory.bind import Credentials, bind, handshake, start_tls
 from syncd.directory.fetch import fetch
 from syncd.directory.messages import encode_search
@@ -19,8 +21,10 @@ from syncd.directory.vendors import ROOT_DSE, server_info
 from syncd.directory.wire import Limit, Wire
 from syncd.errors import DirectoryError
 from syncd.model.entry import Entry
+from syncd.model.feed import Changes, Cursor, FeedKind
 from syncd.model.reading import Search, ServerInfo
 from syncd.settings.directory import DirectorySettings
+from syncd.settings.duration import parse_duration
 
 log = structlog.get_logger(__name__)
 
@@ -28,10 +32,11 @@ log = structlog.get_logger(__name__)
 class LdapSession:
     """Implements `DirectorySession`."""
 
-    def __init__(self, wire: Wire, server: ServerInfo, *, page_size: int) -> None:
+    def __init__(self, wire: Wire, server: ServerInfo, *, page_size: int, overlap: timedelta = timedelta(minutes=10)) -> None:
         self._wire = wire
         self._server = server
         self._page_size = page_size
+        self._options = feeds.Options(page_size=page_size, overlap=overlap)
         self._reading: PagedReading | None = None
 
     @property
@@ -50,6 +55,18 @@ class LdapSession:
         if self._reading is not None and self._reading.in_progress:
             raise RuntimeError(f"the search for {search.purpose} was begun while a read is in progress on the same session")
         return fetch(self._wire, search, server=self._server)
+
+    def position(self, feed: FeedKind, searches: Sequence[Search]) -> Cursor:
+        """Where a feed stands now. Raises CursorRefusedError where this server cannot be followed by it, DirectoryError."""
+        return feeds.position(self._wire, feed, searches, server=self._server, options=self._options)
+
+    def changes(self, cursor: Cursor, searches: Sequence[Search]) -> Changes:
+        """What changed since then. Raises CursorRefusedError, DirectoryError."""
+        return feeds.changes(self._wire, cursor, searches, server=self._server, options=self._options)
+
+    def watch(self, cursor: Cursor, searches: Sequence[Search]) -> Iterator[Changes]:
+        """Wait for changes, until the connection ends. Raises CursorRefusedError, DirectoryError."""
+        return feeds.watch(self._wire, cursor, searches, server=self._server, options=self._options)
 
     def close(self) -> None:
         """Unbind and close. From another thread it also ends a read that is waiting for the server."""
@@ -133,7 +150,8 @@ def open_session(connected: socket.socket, settings: DirectorySettings, *, url: 
         vendor=settings.vendor,
         entry_id_attribute=settings.entry_id_attribute,
     )
-    return LdapSession(wire, server, page_size=settings.page_size)
+    overlap = parse_duration(settings.timestamp_overlap)
+    return LdapSession(wire, server, page_size=settings.page_size, overlap=overlap)
 
 
 def _root_dse(wire: Wire, *, timeout: float) -> dict[str, list[bytes]]:

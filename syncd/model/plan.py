@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Generic, NamedTuple, TypeVar
 
+from syncd.model.feed import Cursor
 from syncd.model.records import (
     Fields,
     FieldValue,
@@ -137,6 +138,15 @@ class Plan:
     # hash of the settings that decide what is read and what it becomes; and whether the store was made with another
     config_digest: bytes | None = None
     config_changed: bool = False
+    # entry id -> the server's new version of an entry of which nothing that matters changed
+    versions: Mapping[str, str] = field(default_factory=dict)
+    # hash over ids, DNs and versions of all groups, None = not known: a sweep compares with it
+    groups_version: bytes | None = None
+    # where the feed stands when all this is applied, and the version of the stored cursor it replaces; None: stays as it is
+    cursor: Cursor | None = None
+    cursor_replaces: int = 0
+    # whether it was made from what changed only: what it does not name stays as it is
+    incremental: bool = False
     extra_counts: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
@@ -173,7 +183,7 @@ class Plan:
         return not any(
             (self.organizations, self.units, self.role_identifiers, self.releases, self.people, self.roles_created,
              self.memberships_added, self.memberships_removed, self.grants_added, self.grants_removed,
-             self.issues_opened, self.issues_closed)
+             self.issues_opened, self.issues_closed, self.versions)
         )  # fmt: skip
 
     def lines(self) -> Iterator[str]:

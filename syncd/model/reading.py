@@ -7,6 +7,7 @@ is unknown, which is a third state beside present and absent.
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -71,3 +72,8 @@ class ServerInfo:
     capabilities: frozenset[str] = field(default_factory=frozenset)
     # the attribute that identifies an entry for good on this server, None where it has none
     entry_id_attribute: str | None = None
+    # the attribute that changes whenever an entry does, as finely as this server can tell; None where nothing is known
+    version_attribute: str | None = None
+    # values of the rootDSE that feeds need, by attribute in lower case: dnshostname, dsservicename, highestcommittedusn,
+    # currenttime, defaultnamingcontext
+    facts: Mapping[str, str] = field(default_factory=dict)

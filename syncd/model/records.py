@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 # text, numbers, dates, tuples of text in a stable order (emails, tags, lists), bytes (avatar); None is "no value"
@@ -23,6 +23,20 @@ PERSON_FIELDS = (
     "title", "phone", "birthday", "avatar", "tags",
 )  # fmt: skip
 CUSTOM_PREFIX = "custom."
+ACCOUNT_PREFIX = "account."
+# what a directory says of a person's account, fields like any other; None is "does not say"
+ACCOUNT_FIELDS = (
+    # bool: an administrator of the directory switched it off
+    "account.disabled",
+    # datetime: cannot log in before that; FOREVER = until somebody unlocks it
+    "account.locked_until",
+    # datetime: the account begins and ends
+    "account.valid_from", "account.expires_at",
+    # bool: must change the password first; datetime: the password's end
+    "account.password_must_change", "account.password_expires_at",
+)  # fmt: skip
+# stands for "no end": what databases and Python can both hold
+FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 class DirectoryPresence(enum.StrEnum):
@@ -44,6 +58,12 @@ class PersonRecord(NamedTuple):
     fields: Fields
     # folded value that `memberUid` names, None where membership is by DN
     member_key: str | None = None
+    # the server's version of the entry (entryCSN, uSNChanged, modifyTimestamp), to tell cheaply whether it changed
+    version: str | None = None
+    # id (SID) of the group that counts as joined without being listed (primaryGroupID), None where there is none
+    primary_group: str | None = None
+    # folded value by which the same person is known in other directories (link.attribute), None without one
+    link_key: str | None = None
 
 
 class StoredIdentity(NamedTuple):
@@ -53,6 +73,7 @@ class StoredIdentity(NamedTuple):
     fingerprint: bytes
     present: bool
     dn: str
+    version: str | None = None
 
 
 class StoredPerson(NamedTuple):
@@ -67,6 +88,8 @@ class StoredPerson(NamedTuple):
     # every field the store knows, managed or not
     fields: Fields
     member_key: str | None = None
+    primary_group: str | None = None
+    link_key: str | None = None
 
 
 class NameHolder(NamedTuple):

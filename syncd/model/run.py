@@ -14,6 +14,8 @@ class Mode(enum.StrEnum):
     # what changed, by the directory's feed; the full feed reads everything
     CHANGES = "changes"
     FULL = "full"
+    # ids, DNs and versions of everything, then the entries that differ: what feeds cannot show
+    SWEEP = "sweep"
     # nothing: grants are computed anew from the stored role identifiers, after the role mapping changed
     ROLES = "roles"
 
@@ -88,6 +90,9 @@ class Run:
     verdict: str | None = None
     # the held plan that this run made, met again or applied
     plan_id: int | None = None
+    # the feed it used (FeedKind, or "sweep"), and why that one
+    feed: str | None = None
+    feed_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,3 +108,5 @@ class RunResult:
     counts: Mapping[str, int] | None = None
     verdict: str | None = None
     plan_id: int | None = None
+    feed: str | None = None
+    feed_reason: str | None = None

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Protocol
 
 from syncd.model.entry import Entry
+from syncd.model.feed import Changes, Cursor, FeedKind, StoredCursor
 from syncd.model.hold import ChangeRow, HeldPlan, NewHold, PlanState
 from syncd.model.plan import Link, Plan
 from syncd.model.reading import Search, ServerInfo, Verdict
@@ -55,6 +56,26 @@ class DirectorySession(Protocol):
         Raises DirectoryError for every result but success; NoSuchBaseError when the base is not there.
         """
 
+    def position(self, feed: FeedKind, searches: Sequence[Search]) -> Cursor:
+        """Where this feed stands now, asked before a full read, so that what changes meanwhile comes with the next changes.
+
+        Raises CursorRefusedError when this server cannot be followed by that feed, with the reason; DirectoryError otherwise.
+        """
+
+    def changes(self, cursor: Cursor, searches: Sequence[Search]) -> Changes:
+        """What changed since then, among the entries of these searches (or more). May name an entry that did not change.
+
+        Raises CursorRefusedError when the server no longer knows the cursor, belongs to another replica or cannot say for
+        sure: the caller falls back to the full read. Every other DirectoryError means that nothing is known.
+        """
+
+    def watch(self, cursor: Cursor, searches: Sequence[Search]) -> Iterator[Changes]:
+        """Wait for changes from that cursor on, as long as the connection lasts; each item is something to look at now.
+
+        Ends only with an error: CursorRefusedError, or DirectoryError when the connection ends; `close` from another thread
+        ends it so too. Nothing else may be asked on this session.
+        """
+
     def close(self) -> None:
         """Unbind; never raises."""
 
@@ -86,6 +107,8 @@ class StoredStructure:
     # Plan.relations_digest and Plan.config_digest of the last run that was applied whole
     relations_digest: bytes | None
     config_digest: bytes | None = None
+    # Plan.groups_version of the last run that knew it
+    groups_version: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +127,15 @@ class SyncStore(Protocol):
 
     def identities(self, directory: str) -> dict[str, StoredIdentity]:
         """Entry id -> what is kept in memory of every known person of the directory. Empty for an unknown directory."""
+
+    def identities_of(self, directory: str, entry_ids: Collection[str]) -> dict[str, StoredIdentity]:
+        """The same of these entry ids only."""
+
+    def present_count(self, directory: str) -> int:
+        """How many people of the directory are present."""
+
+    def cursor(self, directory: str) -> StoredCursor | None:
+        """Where the directory's feed stands, None when there is no cursor."""
 
     def people(self, directory: str, entry_ids: Collection[str]) -> Mapping[str, StoredPerson]:
         """The stored people with these entry ids, with all their fields."""

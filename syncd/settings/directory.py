@@ -98,6 +98,8 @@ class RolesSettings(Section):
     map: dict[str, list[str]] = Field(default={}, examples=[{"crm-admins": ["administrator"], "/crm-.*/": ["employee"]}])
     """Role identifier = roles of the store. A key between slashes is a regular expression that must match the whole
     identifier, without regard to case: "/crm-.*/". Every matching line counts."""
+    primary_group: bool = False
+    """Whether a person's primary group (primaryGroupID) counts as membership, which stands in no list of members."""
     default: list[str] = Field(default=[], examples=[["employee"]])
     """Roles that every person of this directory has."""
     enabled: bool = True
@@ -140,8 +142,11 @@ class OrganizationSettings(Section):
 class ScheduleSettings(Section):
     """When this directory is read. A cron expression ("0 3 * * *", local time), "every 5m", or "never"."""
 
-    changes: ScheduleText = "every 15m"
-    """When to look for changes. With the full feed, the only one so far, this is a full read as well."""
+    changes: ScheduleText = "every 5m"
+    """When to ask for changes. With the full feed this is a full read."""
+    sweep: ScheduleText = "every 1h"
+    """When to compare ids, names and versions of all entries, which costs little and finds what no feed shows: who left the
+    filter, renamed parents, replicas that lag. With the full feed there is none."""
     full: ScheduleText = "0 3 * * *"
     """When to read everything and compare."""
     jitter: float = Field(default=5.0, ge=0, le=3600)
@@ -194,6 +199,27 @@ class SafetySettings(Section):
     """How long a person who is gone from the directory is kept, disabled, before their row is deleted: 30d, 12h."""
 
 
+class AccountSettings(Section):
+    """What the directory says of people's accounts: disabled, locked, expired, password to be changed."""
+
+    state: Literal["auto", "none"] = "auto"
+    """`auto`: as the vendor keeps it. `none`: it is not read, and nobody is kept out because of it."""
+    lockout_duration: Duration | None = Field(default=None, examples=["30m"])
+    """How long a lockout lasts where the directory does not show its policy to the bind account. Left out: as the policy says,
+    else until the directory says that it is over."""
+
+
+class LinkSettings(Section):
+    """How a person of this directory is known to be one that another directory brought."""
+
+    attribute: AttributeName = Field(examples=["employeeNumber"])
+    """An attribute whose value both directories have. Directories with `link` join people with equal values (case and outer
+    spaces do not matter) into one user; a value that two entries of one directory share links nobody."""
+    precedence: int = Field(default=100, ge=0, le=1000)
+    """Which directory decides the fields of a user that several bring: the one with the smallest number among those that map
+    the field; equal numbers: by the directories' names."""
+
+
 class DirectorySettings(Section):
     """One LDAP directory."""
 
@@ -232,6 +258,19 @@ class DirectorySettings(Section):
     """Who has which role."""
     units: UnitsSettings = UnitsSettings()
     """Who belongs to which unit."""
+    account: AccountSettings = AccountSettings()
+    """What it says of accounts."""
+    link: LinkSettings | None = None
+    """Whether its people may be the same as another directory's."""
+    feed: Literal["auto", "full", "syncrepl", "dirsync", "usn", "timestamp"] = "auto"
+    """How changes are learnt: `syncrepl` (OpenLDAP with syncprov, 389-ds with Content Sync), `dirsync` or `usn` (Active
+    Directory), `timestamp` (any server), or `full`, which reads everything each time. `auto` takes the best that the server
+    offers and says in `syncd check --connect` and `syncd status` which and why."""
+    live: bool = True
+    """Whether to keep a connection open on which the server tells of changes as they happen, where it can."""
+    timestamp_overlap: Duration = "10m"
+    """With the timestamp feed: how far back each look reaches beyond the last, for entries that reach this server later than
+    they were changed. Longer than any replica lags."""
     schedule: ScheduleSettings = ScheduleSettings()
     """When to sync."""
     safety: SafetySettings = SafetySettings()

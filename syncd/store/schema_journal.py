@@ -35,6 +35,9 @@ runs = Table(
     Column("verdict", String(16)),
     # the held plan it made, met again or applied
     Column("plan_id", Id),
+    # the feed it used, and why that one
+    Column("feed", String(16)),
+    Column("feed_reason", Text),
     CheckConstraint("outcome IN ('queued', 'running', 'succeeded', 'partial', 'held', 'failed', 'abandoned')", name="outcome"),
     **AUTOINCREMENT,
 )

@@ -153,6 +153,17 @@ identities = Table(
     Column("fingerprint", LargeBinary, nullable=False),
     # PersonRecord.member_key
     Column("member_key", Key),
+    # PersonRecord.version, primary_group, link_key
+    Column("version", Text),
+    Column("primary_group", Key),
+    Column("link_key", Key),
+    # syncd.model.records.ACCOUNT_FIELDS
+    Column("account_disabled", Boolean),
+    Column("account_locked_until", UtcTime),
+    Column("account_valid_from", UtcTime),
+    Column("account_expires_at", UtcTime),
+    Column("account_password_must_change", Boolean),
+    Column("account_password_expires_at", UtcTime),
     # since when the directory no longer has the entry, by a complete verdict, and which run found it gone; NULL = present
     Column("missing_since", UtcTime),
     Column("missing_reason", Text),
@@ -162,6 +173,7 @@ identities = Table(
     UniqueConstraint("directory_id", "entry_id"),
     **KEY_ONLY,
 )
+index_where("ix_identities_link_key", identities, ("link_key",), condition="link_key IS NOT NULL")
 # what a purge looks for; empty on a healthy day, so that looking costs nothing
 index_where("ix_identities_missing", identities, ("directory_id", "missing_since"), condition="missing_since IS NOT NULL")
 

@@ -6,7 +6,9 @@ from sqlalchemy import (
     Boolean,
     Column,
     ForeignKey,
+    Integer,
     LargeBinary,
+    String,
     Table,
     Text,
     UniqueConstraint,
@@ -14,7 +16,7 @@ from sqlalchemy import (
 )
 
 from syncd.store.columns import AUTOINCREMENT, KEY_ONLY, directory_id, metadata, row_id
-from syncd.store.types import Id, Key, UtcTime
+from syncd.store.types import Id, Json, Key, UtcTime
 
 directories = Table(
     "directories",
@@ -25,6 +27,12 @@ directories = Table(
     Column("relations_digest", LargeBinary),
     # of the configuration that the stored fingerprints were made with
     Column("config_digest", LargeBinary),
+    # Plan.groups_version
+    Column("groups_version", LargeBinary),
+    # syncd.model.feed.Cursor: the feed and its position; and how often it was written
+    Column("feed", String(16)),
+    Column("cursor", Json),
+    Column("cursor_version", Integer, nullable=False, server_default="0"),
     Column("created_at", UtcTime, nullable=False),
     **AUTOINCREMENT,
 )
