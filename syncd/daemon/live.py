@@ -65,16 +65,16 @@ class Live:
         """Watch until it ends; why it did, and how long to wait is settled."""
         loop = asyncio.get_running_loop()
         name = self._state.name
+
+        def changed() -> None:
+            loop.call_soon_threadsafe(self._changed.set)
+
+        def watching() -> None:
+            loop.call_soon_threadsafe(self._watching)
+
         try:
-            reason = await in_thread(
-                partial(
-                    self._watches.watch,
-                    name,
-                    changed=partial(loop.call_soon_threadsafe, self._changed.set),
-                    watching=partial(loop.call_soon_threadsafe, self._watching),
-                ),
-                name=f"watch {name}",
-            )
+            watch = partial(self._watches.watch, name, changed=changed, watching=watching)
+            reason = await in_thread(watch, name=f"watch {name}")
         except (BindError, CursorRefusedError) as error:
             log.warning("directory not watched", directory=name, code=error.code, reason=error.message)
             self._pause = 0.0

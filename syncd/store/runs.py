@@ -100,6 +100,8 @@ class SqlRunStore:
             counts=None if result.counts is None else dict(result.counts),
             verdict=result.verdict,
             plan_id=result.plan_id,
+            feed=result.feed,
+            feed_reason=result.feed_reason,
         )
 
     def _step(self, run_id: int, before: Outcome, **values: Any) -> Run:
