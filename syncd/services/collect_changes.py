@@ -115,10 +115,13 @@ class ChangedRead:
             return self._nothing(known)
         found = job.new_collected(structure=job.read_structure(stored), groups=None, known=known)
         known.load(people)
+        found.incremental = True
         found.asked = frozenset(people)
         found.asked_units = frozenset(key for key in units if is_entry_id(job.id_attribute, key))
         intake = Intake(found=found, store=self.store, directory=job.name)
         for batch in job.reader.among(job.people, sorted(people), counted=True):
+            intake.add(batch)
+        for batch in job.outside_filter(found.leaving):
             intake.add(batch)
         return found
 

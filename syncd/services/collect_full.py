@@ -38,3 +38,5 @@ def _read_people(job: Job, store: SyncStore, found: Collected) -> None:
     if not found.anonymous:
         for batch in job.reader.among(job.people, missing_ids(found.known, found.seen)):
             intake.add(batch)
+        for batch in job.outside_filter(missing_ids(found.known, found.seen)):
+            intake.add(batch)

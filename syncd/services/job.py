@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from syncd.errors import NoEntryIdError
+from syncd.mapping.account import AccountRule
 from syncd.mapping.configuration import configuration_digest
 from syncd.mapping.mapper import PersonMapper
 from syncd.mapping.references import GroupSet
@@ -15,9 +17,11 @@ from syncd.model.entry import Entry
 from syncd.model.feed import FeedChoice
 from syncd.model.reading import Search
 from syncd.model.records import StoredIdentity
+from syncd.services.account_policy import account_rule
 from syncd.services.feeds import choose_feed
 from syncd.services.groupversions import GroupVersions
 from syncd.services.intake import Collected
+from syncd.services.outside import outside_filter
 from syncd.services.ports import DirectorySession, StoredStructure
 from syncd.services.reading import Reader
 from syncd.settings.directory import DirectorySettings
@@ -37,6 +41,9 @@ class Job:
     units: Search | None
     config_digest: bytes
     choice: FeedChoice
+    account: AccountRule
+    # the time of this run, by which accounts are judged
+    now: datetime
 
     @classmethod
     def on(
@@ -46,19 +53,22 @@ class Job:
         name: str,
         settings: DirectorySettings,
         custom_fields: Mapping[str, str],
-        progress: Callable[[str, int], None],
-        stopping: Callable[[], bool],
+        now: datetime,
+        progress: Callable[[str, int], None] = lambda phase, count: None,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> Job:
         """Raises NoEntryIdError, ConfigurationError."""
         server = session.server
         id_attribute = settings.entry_id_attribute or server.entry_id_attribute
         if id_attribute is None:
             raise NoEntryIdError(f"{server.url} has no attribute that identifies an entry for good")
+        account = account_rule(session, settings)
         mapper = PersonMapper(
             settings,
             custom_fields=custom_fields,
             entry_id_attribute=id_attribute,
             version_attribute=server.version_attribute,
+            account=account,
         )
         return cls(
             name=name,
@@ -71,6 +81,8 @@ class Job:
             units=structure_search(settings, id_attribute),
             config_digest=configuration_digest(settings, custom_fields, entry_id_attribute=id_attribute),
             choice=choose_feed(settings, server),
+            account=account,
+            now=now,
         )
 
     @property
@@ -108,6 +120,16 @@ class Job:
             known=known,
             config_digest=self.config_digest,
             issues=list(structure.issues),
+        )
+
+    def outside_filter(self, missing: Collection[str]) -> Iterator[Sequence[Entry]]:
+        """The entries of people who are not in the search because the directory has switched them off."""
+
+        def read(search: Search) -> Iterator[Sequence[Entry]]:
+            return self.reader.pages(search, counted=False)
+
+        return outside_filter(
+            read, self.people, id_attribute=self.id_attribute, missing=missing, account=self.account, now=self.now
         )
 
     def read_structure(self, stored: StoredStructure) -> Structure:
