@@ -159,6 +159,6 @@ def _part_of(entry: Entry, key: str) -> _Part | None:
         match = _RANGE.fullmatch(name)
         if match is not None and match[1] == key:
             parts.append(_Part(int(match[2]), None if match[3] == "*" else int(match[3]), values))
-    if not parts and (values := entry.attributes.get(key)):
-        return _Part(0, None, values)
+    if not parts and (held := entry.attributes.get(key)):
+        return _Part(0, None, held)
     return parts[0] if len(parts) == 1 else None
