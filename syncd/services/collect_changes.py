@@ -119,9 +119,9 @@ class ChangedRead:
         found.asked = frozenset(people)
         found.asked_units = frozenset(key for key in units if is_entry_id(job.id_attribute, key))
         intake = Intake(found=found, store=self.store, directory=job.name)
-        for batch in job.reader.among(job.people, sorted(people), counted=True):
+        for batch in job.whole_people(job.reader.among(job.people, sorted(people), counted=True)):
             intake.add(batch)
-        for batch in job.outside_filter(found.leaving):
+        for batch in job.whole_people(job.outside_filter(found.leaving)):
             intake.add(batch)
         return found
 
