@@ -97,7 +97,7 @@ def open_runtime(settings: RootSettings, *, clock: Clock | None = None, check_sc
         runs=runs,
         lease=lease,
         holds=holds,
-        queries=Queries(engine),
+        queries=Queries(engine, clock=clock),
         sync=sync,
         plans=PlanService(holds=holds, runs=runs, clock=clock),
     )
