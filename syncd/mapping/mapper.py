@@ -16,7 +16,7 @@ from typing import NamedTuple
 from syncd.errors import ConfigurationError
 from syncd.mapping.account import AccountRule
 from syncd.mapping.emails import EmailRule, FurtherEmailsRule
-from syncd.mapping.identity import entry_id_reader
+from syncd.mapping.identity import entry_id_reader, version_reader
 from syncd.mapping.problems import BadValue, MappingIssue
 from syncd.mapping.rules import FieldRule, compile_rule, field_kinds, record_field
 from syncd.mapping.searches import unique_attributes
@@ -57,9 +57,11 @@ class PersonMapper:
         *,
         custom_fields: Mapping[str, str],
         entry_id_attribute: str,
+        version_attribute: str | None = None,
         account: AccountRule | None = None,
     ) -> None:
-        """`entry_id_attribute`: the site's, or the server's. `account`: without one, the records say nothing of accounts.
+        """`entry_id_attribute`: the site's, or the server's; `version_attribute`: what changes whenever an entry does.
+        `account`: without one, the records say nothing of accounts.
 
         Raises ConfigurationError with every mistake in the mapping.
         """
@@ -81,8 +83,9 @@ class PersonMapper:
         mapped += ["memberOf"] if self.uses_references else []
         mapped += account.attributes if account is not None else ()
         self.entry_id = entry_id_reader(entry_id_attribute)
+        self.version = version_reader(version_attribute)
         # what to ask the directory for
-        self.attributes = unique_attributes([entry_id_attribute, *mapped])
+        self.attributes = unique_attributes([entry_id_attribute, *([version_attribute] if version_attribute else []), *mapped])
         self._keys = tuple(sorted({canonical_attribute(name) for name in mapped}))
         # hash of all settings that decide what an entry becomes
         self.digest = self._digest(settings, custom_fields, entry_id_attribute)
@@ -133,7 +136,7 @@ class PersonMapper:
                 problems.append(("missing_field", self._missing(name)))
         if problems:
             raise MappingIssue(problems[0][0], "; ".join(text for _, text in problems))
-        return PersonRecord(entry_id, entry.dn, dn_key, fingerprint, fields, member_key)
+        return PersonRecord(entry_id, entry.dn, dn_key, fingerprint, fields, member_key, self.version(entry))
 
     def trace(self, entry: Entry, *, current_email: str | None = None) -> tuple[Traced, ...]:
         """Each rule with what it reads and what comes out, in the order of the settings. Never raises."""

@@ -23,8 +23,8 @@ from syncd.model.reading import Search
 from syncd.model.records import FieldValue, PersonRecord
 from syncd.model.views import unit_path
 from syncd.services.account_policy import account_rule
-from syncd.services.collect import require_complete
 from syncd.services.ports import Directory, DirectorySession
+from syncd.services.reading import require_complete
 from syncd.services.visibility import require_bases, require_canaries
 from syncd.settings.directory import DirectorySettings
 

@@ -22,12 +22,12 @@ from syncd.model.reading import Search
 from syncd.model.records import StoredPerson
 from syncd.model.views import DirectoryIdentity, PersonView
 from syncd.services.account_policy import account_rule
-from syncd.services.collect import require_complete
 from syncd.services.explain_entry import EntryExplainer
 from syncd.services.explain_lookup import Lookup
 from syncd.services.explain_plan import OnePlanner
 from syncd.services.explain_roles import role_paths
 from syncd.services.ports import DirectorySession, SyncStore
+from syncd.services.reading import require_complete
 from syncd.services.visibility import require_bases, require_canaries
 from syncd.settings.directory import DirectorySettings
 

@@ -231,6 +231,9 @@ class RunStore(Protocol):
     def list(self, *, directory: str | None = None, limit: int = 50, before_id: int | None = None) -> Sequence[Run]:
         """Newest first."""
 
+    def last_started(self, directory: str, *, mode: Mode) -> Run | None:
+        """The newest run that started and read at least as much as one of that mode does."""
+
     def last_complete(self, directory: str) -> Run | None: ...
 
     def last_finished(self, directory: str) -> Run | None: ...
