@@ -78,7 +78,7 @@ def open_runtime(settings: RootSettings, *, clock: Clock | None = None, check_sc
         engine.dispose()
         raise
     directories = _directories(settings)
-    store, runs, lease, holds = SqlSyncStore(engine), SqlRunStore(engine), SqlLease(engine), SqlHoldStore(engine)
+    store, runs, lease, holds = SqlSyncStore(engine, clock), SqlRunStore(engine), SqlLease(engine), SqlHoldStore(engine)
     sync = SyncService(
         directories=directories,
         settings=settings.directories,
