@@ -374,11 +374,15 @@ def test_a_value_is_blanked_when_there_was_one_and_is_none(old: Any, new: Any, b
 def test_neither_a_dn_nor_a_new_person_is_blanked() -> None:
     assert blanked_fields(changed(1, dn=("uid=a", None), title=("x", None))[0]) == ["title"]
     # an account that ends being locked is none, one of which nobody can say any more that it is disabled is
-    ends = {f"account.{name}": (value, None) for name, value in (("locked_until", FOREVER), ("password_must_change", True))}
-    assert blanked_fields(changed(1, **ends)[0]) == []
-    assert blanked_fields(changed(1, **{"account.disabled": (True, None)})[0]) == ["account.disabled"]
-    assert blanked_fields(changed(1, **{"account.disabled": (True, False)})[0]) == []
-    assert blanked_fields(changed(1, **{"account.disabled": (False, None)})[0]) == []
+    for field, old, new, blanked in (
+        ("account.locked_until", FOREVER, None, False),
+        ("account.password_must_change", True, None, False),
+        ("account.disabled", True, None, True),
+        ("account.disabled", True, False, False),
+        ("account.disabled", False, None, False),
+    ):
+        (change,) = changed(1, Action.UPDATE, **{field: (old, new)})
+        assert blanked_fields(change) == ([field] if blanked else [])
     assert blanked_fields(changed(1, Action.CREATE, title=("x", None))[0]) == []
     assert blanked_fields(changed(1, Action.DISABLE, title=("x", None))[0]) == []
     assert blanked_fields(PersonChange(Action.CREATE, "e", None, None, NewFields({"title": None}))) == []
