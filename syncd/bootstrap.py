@@ -167,6 +167,7 @@ def open_explain(runtime: Runtime) -> ExplainService:
         store=runtime.store,
         people=runtime.queries,
         administrator_roles=runtime.settings.administrator_roles,
+        clock=runtime.clock,
     )
 
 

@@ -7,9 +7,10 @@ Nothing is written: no run, no lease, no plan (a test compares the whole databas
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from syncd.accounts.sentences import reason_sentence
+from syncd.clock import Clock, SystemClock
 from syncd.errors import NotFoundError, SyncdError, UsageError
 from syncd.model.dn import InvalidDN, normalize
 from syncd.model.explanation import DirectoryExplanation, Explanation, StoreExplanation
@@ -32,6 +33,8 @@ class ExplainService:
     store: SyncStore
     people: People
     administrator_roles: Collection[str]
+    # for what ends with time alone
+    clock: Clock = field(default_factory=SystemClock)
 
     def explain(self, text: str, *, directory: str | None = None) -> Explanation:
         """`directory`: the one to ask; all of them when left out. Raises NotFoundError, UsageError, StoreError."""
@@ -98,6 +101,7 @@ class ExplainService:
                 people=self.people,
                 administrator_roles=self.administrator_roles,
                 session=session,
+                now=self.clock.now(),
             )
             found = inquiry.lookup.find(who, person, identity)
             if person is None and len(found) == 1:

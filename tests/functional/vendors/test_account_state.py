@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import ldap
 import pytest
 
-from syncd.bootstrap import open_runtime
+from syncd.bootstrap import open_explain, open_runtime
+from syncd.model.explanation import Explanation
 from tests.fakes.edge import FakeClock
 from tests.functional.vendors.conftest import open_site
 from tests.functional.vendors.site import VendorSite
@@ -26,6 +27,11 @@ def reasons(site: VendorSite, name: str = "anna", *, at: datetime | None = None)
         return runtime.queries.user(f"username:{name}").reasons
     finally:
         runtime.close()
+
+
+def explained(site: VendorSite, name: str = "anna") -> Explanation:
+    with site.runtime() as runtime:
+        return open_explain(runtime).explain(name)
 
 
 def state(site: VendorSite, name: str = "anna") -> dict[str, object]:
@@ -196,6 +202,13 @@ def test_ppolicy_a_lockout_by_failed_logins_ends_with_the_clock(ppolicy_site: Ve
     ppolicy_site.synced()
     assert reasons(ppolicy_site) == ("directory_locked:corp",)
     assert about(state(ppolicy_site)["locked_until"], now() + timedelta(minutes=30))
+    store, directory = explained(ppolicy_site).store, explained(ppolicy_site).directories[0]
+    assert store is not None
+    assert store.reasons[0].startswith("directory_locked:corp: directory corp has locked the account until 2")
+    (entry,) = [one.entry for one in directory.sightings if one.entry is not None]
+    (field,) = [one for one in entry.fields if one.field == "account.locked_until"]
+    assert field.value == state(ppolicy_site)["locked_until"]
+    assert field.read["pwdAccountLockedTime"]
     assert reasons(ppolicy_site, at=now() + timedelta(minutes=35)) == ()
     assert reasons(ppolicy_site, at=now() + timedelta(days=43)) == ("directory_password_expired:corp",)
 
@@ -276,6 +289,10 @@ def test_whom_the_filter_leaves_out_because_they_are_disabled(request: pytest.Fi
     unchanged = site.snapshot()
     site.synced()
     assert site.snapshot() == unchanged
+    outlook = explained(site).directories[0].sightings[0].outlook
+    assert outlook is not None
+    assert (outlook.summary, outlook.changes) == ("nothing", ())
+    assert outlook.notes == ("the filter leaves them out, and they are kept: the directory has switched the account off",)
 
     # who leaves the filter for another reason is gone, and so is whoever is deleted
     site.server.modify(bert, {"sn": "Elsewhere"})
