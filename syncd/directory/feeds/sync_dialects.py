@@ -111,10 +111,8 @@ def _naming_context(base_dn: str, server: ServerInfo) -> str:
 
 
 def _refresh_of_base(wire: Wire, search: Search, *, server: ServerInfo) -> str:
-    """389 Directory Server binds a cookie to bind DN, base and filter, and not to the scope: a refresh of the base alone gives the
-    one for the search."""
+    """389 Directory Server binds a cookie to bind DN, base and filter, and not to the scope: a refresh of the base alone
+    gives the one for the search."""
     with SyncExchange(wire, server=server, mode=Mode.REFRESH_ONLY, dialect=_DS389) as exchange:
-        exchange.ask(replace(search, scope=Scope.BASE))
-        while not exchange.refreshed:
-            exchange.receive()
+        exchange.refresh(replace(search, scope=Scope.BASE))
         return exchange.streams[0].cookie

@@ -36,23 +36,23 @@ class SyncExchange:
     def streams(self) -> Sequence[SyncStream]:
         return list(self._streams.values())
 
-    @property
-    def refreshed(self) -> bool:
-        return all(stream.refreshed for stream in self._streams.values())
+    def refresh(self, search: Search, cookie: str = "") -> None:
+        """Send a search, and take what comes until its refresh is over.
 
-    def ask(self, search: Search, cookie: str = "") -> None:
-        """Send a search, with no attributes but the one that says how old an entry is. Raises DirectoryError."""
+        One after another: with two at work for a connection a slapd of few threads puts off the third until something else is
+        asked. No attributes, but the one that says how old an entry is. Raises CursorRefusedError, DirectoryError.
+        """
         dialect = self._dialect
         asked = replace(search, filter=dialect.filter or search.filter, attributes=(dialect.version or "1.1",))
         stream = SyncStream(search, cookie=cookie, mode=self._mode, server=self._server, dialect=dialect)
         self._streams[self._wire.send(encode_search(asked), sync_request(self._mode, cookie))] = stream
 
-    def receive(self) -> None:
-        """Wait for what comes next, for ever once all is refreshed, and take it with all that has come meanwhile.
+        while not stream.refreshed:
+            self.receive(patient=False)
 
-        Raises CursorRefusedError, DirectoryError.
-        """
-        messages = self._wire.receive(self._streams, patient=self.refreshed)
+    def receive(self, *, patient: bool) -> None:
+        """Wait for what comes next, for ever if `patient`, and take it. Raises CursorRefusedError, DirectoryError."""
+        messages = self._wire.receive(self._streams, patient=patient)
         with self._wire.malformed():
             for message in messages:
                 self._streams[message.id].take(message)
