@@ -38,8 +38,8 @@ def _oldest_csn(cookie: str) -> str:
 
 _OPENLDAP = Dialect(entry_id=_uuid_text, version="entrycsn", floor=_oldest_csn)
 # It says nothing of entries that leave the filter, so it is asked for all below the base; and it ends each refresh as if it had
-# listed what is left, which it never does.
-_DS389 = Dialect(entry_id=_nsuniqueid_text, lists=False, filter="(objectClass=*)")
+# listed what is left, which it never does. It names the removed by fifties, and forgets the one between two messages (2.3.1).
+_DS389 = Dialect(entry_id=_nsuniqueid_text, lists=False, suspicious=50, filter="(objectClass=*)")
 
 
 def dialect_of(server: ServerInfo) -> Dialect:
