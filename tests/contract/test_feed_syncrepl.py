@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import pytest
 
-from syncd.errors import CursorRefusedError, DirectoryError, NoSuchBaseError, SizeLimitError
+from syncd.errors import CursorRefusedError, DirectoryError, NoSuchBaseError, ReceiveTimeoutError, SizeLimitError
 from syncd.mapping.identity import entry_id_reader
 from syncd.model.feed import Changes, Cursor, FeedKind
 from tests.contract.directories import directory, people, read
@@ -59,15 +61,16 @@ def life(request: pytest.FixtureRequest, slapds: dict[str, Slapd]) -> FeedLife:
 class Follower:
     """Asks the feed again and again, as a sync does."""
 
-    def __init__(self, life: FeedLife) -> None:
+    def __init__(self, life: FeedLife, **settings: Any) -> None:
         self.life = life
+        self._settings = settings
         self.session = self.connect()
         self.cursor = self.session.position(FeedKind.SYNCREPL, life.searches)
         self._known = self._all()
 
     def connect(self) -> Any:
         server: Any = self.life.server
-        return directory(server, bind_dn=server.reader_dn).connect()
+        return directory(server, bind_dn=server.reader_dn, **self._settings).connect()
 
     def ask(self) -> Changes:
         changes: Changes = self.session.changes(self.cursor, self.life.searches)
@@ -203,16 +206,12 @@ def test_who_enters_the_filter_is_named(life: FeedLife) -> None:
 
 
 def test_nothing_new_costs_one_empty_search_each(follower: Follower) -> None:
-    changes = follower.ask()
-    assert changes.is_empty
-    assert changes.cursor is not None
-    assert changes.cursor.position == follower.cursor.position
     server: Any = follower.life.server
-    lines = "nentries=" if isinstance(server, Slapd) else "RESULT err=0 tag=101"
-    before = len(server.log_lines(lines))
-    follower.ask()
-    assert len(server.log_lines(lines)) - before == 3
-    assert all("nentries=0" in line for line in server.log_lines(lines)[-3:])
+    before = len(server.log_lines("SRCH base="))
+    changes = follower.ask()
+    assert len(server.log_lines("SRCH base=")) - before == 3
+    assert changes.is_empty
+    assert changes.cursor == follower.cursor
 
 
 def test_many_changes_at_once(follower: Follower) -> None:
@@ -376,9 +375,12 @@ def test_a_size_limit_is_not_the_cursors_fault(make_slapd: Callable[..., Slapd])
 
 
 def test_a_base_that_is_gone(follower: Follower) -> None:
-    follower.life.server.rename(follower.life.groups, "ou=teams")
+    """OpenLDAP says so when it is asked for changes, 389-ds only when it is asked for a position."""
+    life = follower.life
+    life.server.rename(life.groups, "ou=teams")
+    ask = partial(follower.session.position, FeedKind.SYNCREPL, life.searches)
     with pytest.raises(NoSuchBaseError):
-        follower.session.position(FeedKind.SYNCREPL, follower.life.searches)
+        (ask if isinstance(life.server, Ds389) else follower.ask)()
 
 
 # ---------------------------------------------------------------- restarts
@@ -405,7 +407,140 @@ def a_restart_loses_nothing(life: FeedLife) -> None:
     ids.add(life.entry_id(life.add()))
     with pytest.raises(DirectoryError):
         follower.ask()
+    follower.session.close()
     follower.session = follower.connect()
     assert ids <= follower.named()["users"]
     assert follower.ask().is_empty
+    follower.session.close()
+
+
+# ---------------------------------------------------------------- as it happens
+class Watcher:
+    """Watches in a thread of its own; what it hears is in `heard`, and at the end the error it ended with."""
+
+    def __init__(self, follower: Follower) -> None:
+        self.follower = follower
+        self.heard: queue.Queue[Changes | DirectoryError] = queue.Queue()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+        # whatever happens from here on comes as it happens
+        follower.life.modify(first := follower.life.add())
+        self.wait_for("users", follower.life.entry_id(first), seconds=10)
+
+    def _watch(self) -> None:
+        try:
+            for changes in self.follower.session.watch(self.follower.cursor, self.follower.life.searches):
+                self.heard.put(changes)
+        except DirectoryError as error:
+            self.heard.put(error)
+
+    def wait_for(self, purpose: str, entry_id: str, *, seconds: float = 1) -> None:
+        """Wait until this id is named. Raises queue.Empty when nothing comes for so long."""
+        while True:
+            changes = self.heard.get(timeout=seconds)
+            assert isinstance(changes, Changes), changes
+            if entry_id in self.follower.follow(changes)[purpose]:
+                break
+
+    def end(self) -> DirectoryError:
+        """The error it ends with."""
+        while isinstance(error := self.heard.get(timeout=10), Changes):
+            pass
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+        return error
+
+    def close(self) -> None:
+        self.follower.session.close()
+        self._thread.join(10)
+
+
+@pytest.fixture
+def watcher(follower: Follower) -> Iterator[Watcher]:
+    watcher = Watcher(follower)
+    yield watcher
+    watcher.close()
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_whatever_happens_is_told_within_a_second(watcher: Watcher, event: Event) -> None:
+    purpose, entry_id = happen(watcher.follower.life, event)()
+    watcher.wait_for(purpose, entry_id)
+
+
+def test_a_watch_begins_with_what_happened_before(follower: Follower) -> None:
+    gone, changed = follower.life.add(), follower.life.add()
+    follower.named()
+    ids = {follower.life.entry_id(gone), follower.life.entry_id(changed)}
+    follower.life.delete(gone)
+    follower.life.modify(changed)
+    watching = follower.session.watch(follower.cursor, follower.life.searches)
+    changes = next(watching)
+    assert ids <= follower.follow(changes)["users"]
+    assert changes.cursor is not None
+    watching.close()
+    # the connection is free again
+    assert follower.ask().is_empty
+
+
+def test_the_cursor_of_a_watch_stands_for_all_that_was_told(watcher: Watcher) -> None:
+    follower = watcher.follower
+    dn = follower.life.add()
+    watcher.wait_for("users", follower.life.entry_id(dn))
+    cursor = follower.cursor
+    other = Follower(follower.life)
+    assert other.session.changes(cursor, follower.life.searches).is_empty
+    later = follower.life.add()
+    assert follower.life.entry_id(later) in other.session.changes(cursor, follower.life.searches).touched["users"]
+    other.session.close()
+
+
+def test_many_changes_are_told_in_few_pieces(watcher: Watcher) -> None:
+    dns = watcher.follower.life.server.add_people(100, parent=watcher.follower.life.inner)
+    wanted = set(map(watcher.follower.life.entry_id, dns))
+    pieces = 0
+    while wanted:
+        changes = watcher.heard.get(timeout=5)
+        assert isinstance(changes, Changes)
+        wanted -= set(changes.touched["users"])
+        pieces += 1
+    assert pieces <= 50
+
+
+def test_closing_ends_a_watch_at_once(watcher: Watcher) -> None:
+    watcher.follower.session.close()
+    assert "closed on this side" in watcher.end().message
+
+
+@pytest.mark.parametrize("kind", ["slapd", "ds389"])
+def test_a_watch_ends_with_the_server_and_nothing_is_lost(request: pytest.FixtureRequest, kind: str) -> None:
+    server = with_sync(request.getfixturevalue("make_slapd")) if kind == "slapd" else request.getfixturevalue("make_ds389")()
+    follower = Follower(FeedLife(server))
+    watcher = Watcher(follower)
+    server.stop()
+    assert watcher.end().code == "connection_lost"
+    watcher.close()
+    server.start()
+    ids = {follower.life.entry_id(follower.life.add())}
+    follower.session = follower.connect()
+    assert ids <= follower.follow(next(follower.session.watch(follower.cursor, follower.life.searches)))["users"]
+    follower.session.close()
+
+
+def test_a_watch_outlasts_the_receive_timeout(make_slapd: Callable[..., Slapd]) -> None:
+    follower = Follower(FeedLife(with_sync(make_slapd)), receive_timeout=0.2)
+    watcher = Watcher(follower)
+    with pytest.raises(queue.Empty):
+        watcher.heard.get(timeout=0.5)
+    watcher.wait_for("users", follower.life.entry_id(follower.life.add()))
+    watcher.close()
+
+
+def test_a_slapd_of_few_threads_is_told_of(make_slapd: Callable[..., Slapd]) -> None:
+    server = with_sync(make_slapd)
+    server.configure("cn=config", {"olcThreads": "4"})
+    follower = Follower(FeedLife(server), receive_timeout=0.5)
+    with pytest.raises(ReceiveTimeoutError) as caught:
+        next(follower.session.watch(follower.cursor, follower.life.searches))
+    assert "olcThreads" in caught.value.hint
     follower.session.close()
