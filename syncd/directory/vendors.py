@@ -13,6 +13,9 @@ from syncd.model.reading import Scope, Search, ServerInfo
 
 _RootDse = Mapping[str, list[bytes]]
 
+# what feeds need to know (MS-ADTS section 3.1.1.3.2), kept as it is
+_FACTS = ("dnsHostName", "dsServiceName", "highestCommittedUSN", "currentTime", "defaultNamingContext")
+
 # Asked for by name: most are operational and not in "*", and nothing else is read.
 ROOT_DSE = Search(
     purpose="the rootDSE",
@@ -29,6 +32,7 @@ ROOT_DSE = Search(
         "supportedExtension",
         "supportedCapabilities",
         "domainControllerFunctionality",
+        *_FACTS,
     ),
 )
 
@@ -42,25 +46,29 @@ class _Vendor(NamedTuple):
     # what to call it when it does not say
     product: str
     entry_id_attribute: str
+    # changes with every change of an entry
+    version_attribute: str
 
 
 _VENDORS: dict[str, _Vendor] = {
     # before the others: Samba has a vendorName of its own
     "active_directory": _Vendor(
-        lambda dse: _AD_CAPABILITY in texts(dse, "supportedcapabilities"), "Active Directory", "objectguid"
+        lambda dse: _AD_CAPABILITY in texts(dse, "supportedcapabilities"), "Active Directory", "objectguid", "usnchanged"
     ),
     "openldap": _Vendor(
         lambda dse: "openldaprootdse" in _folded(dse, "objectclass") + _folded(dse, "structuralobjectclass"),
         "OpenLDAP",
         "entryuuid",
+        "entrycsn",
     ),
     "ds389": _Vendor(
         lambda dse: any(name.startswith(("389 ", "fedora", "red hat")) for name in _folded(dse, "vendorname")),
         "389 Directory Server",
         "nsuniqueid",
+        "modifytimestamp",
     ),
     # RFC 4530 is the standard; who knows a better attribute names it in the configuration
-    "generic": _Vendor(lambda dse: True, "", "entryuuid"),
+    "generic": _Vendor(lambda dse: True, "", "entryuuid", "modifytimestamp"),
 }
 
 
@@ -82,7 +90,15 @@ def server_info(
         extensions=frozenset(texts(root_dse, "supportedextension")),
         capabilities=frozenset(texts(root_dse, "supportedcapabilities")),
         entry_id_attribute=canonical_attribute(entry_id_attribute) if entry_id_attribute else known.entry_id_attribute,
+        version_attribute=known.version_attribute,
+        facts=facts(root_dse),
     )
+
+
+def facts(root_dse: _RootDse) -> dict[str, str]:
+    """`ServerInfo.facts`; some of them change from one moment to the next."""
+    named = {name.lower(): _first(root_dse, name.lower()) for name in _FACTS}
+    return {name: value for name, value in named.items() if value}
 
 
 def texts(entry: _RootDse, attribute: str) -> list[str]:
