@@ -68,6 +68,20 @@ def read_all(
         raise reading.error
 
 
+def require_readable(wire: Wire, searches: Sequence[Search], attribute: str, *, server: ServerInfo) -> None:
+    """What is hidden matches no filter, and nothing would ever change. Raises CursorRefusedError, DirectoryError."""
+    for area in areas(searches):
+        search = Search(
+            purpose="the base of changes",
+            base_dn=area.base_dn,
+            filter="(objectClass=*)",
+            scope=Scope.BASE,
+            attributes=(attribute,),
+        )
+        if not any(attribute.lower() in entry.attributes for entry in fetch(wire, search, server=server)):
+            raise CursorRefusedError(f"{server.url}: {attribute} of {area.base_dn} may not be read")
+
+
 def id_attribute(server: ServerInfo) -> str:
     """Raises CursorRefusedError where no attribute identifies an entry."""
     if server.entry_id_attribute is None:

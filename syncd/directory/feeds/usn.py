@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from syncd.directory.feeds.ad_controls import show_deleted
 from syncd.directory.feeds.ad_watch import watch
 from syncd.directory.feeds.options import Options
-from syncd.directory.feeds.paged import Area, areas, contexts, current_facts, id_attribute, ids_of, read_all
+from syncd.directory.feeds.paged import Area, areas, contexts, current_facts, id_attribute, ids_of, read_all, require_readable
 from syncd.directory.fetch import fetch
 from syncd.directory.wire import Wire
 from syncd.errors import CursorRefusedError, InsufficientAccessError, NoSuchBaseError
@@ -41,7 +41,7 @@ def position(wire: Wire, searches: Sequence[Search], *, server: ServerInfo, opti
     """Where it stands now. Raises CursorRefusedError, DirectoryError."""
     id_attribute(server)
     now = _current(wire, server=server)
-    _require_readable(wire, searches, server=server)
+    require_readable(wire, searches, "uSNChanged", server=server)
     return now.as_cursor()
 
 
@@ -122,17 +122,3 @@ def _comparable(cursor: Cursor, now: _Position, *, server: ServerInfo) -> _Posit
     if now.usn < then.usn:
         raise CursorRefusedError(f"{server.url}: highestCommittedUSN is {now.usn}, less than the {then.usn} it was")
     return then
-
-
-def _require_readable(wire: Wire, searches: Sequence[Search], *, server: ServerInfo) -> None:
-    """A number that is hidden matches no filter, and nothing would ever change. Raises CursorRefusedError, DirectoryError."""
-    for area in areas(searches):
-        search = Search(
-            purpose="the base of changes",
-            base_dn=area.base_dn,
-            filter="(objectClass=*)",
-            scope=Scope.BASE,
-            attributes=("uSNChanged",),
-        )
-        if not any("usnchanged" in entry.attributes for entry in fetch(wire, search, server=server)):
-            raise CursorRefusedError(f"{server.url}: uSNChanged of {area.base_dn} may not be read")
