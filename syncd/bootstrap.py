@@ -19,6 +19,7 @@ from syncd.services.explain import ExplainService
 from syncd.services.plans import PlanService
 from syncd.services.ports import Directory, HoldStore, Lease, RunStore, SyncStore
 from syncd.services.sync import SyncService
+from syncd.services.watching import WatchService
 from syncd.settings.root import RootSettings
 from syncd.store import migrate
 from syncd.store.backup import backup
@@ -45,6 +46,7 @@ class Runtime:
     holds: HoldStore
     queries: Queries
     sync: SyncService
+    watches: WatchService
     plans: PlanService
 
     def ping_store(self) -> None:
@@ -76,7 +78,7 @@ def open_runtime(settings: RootSettings, *, clock: Clock | None = None, check_sc
         engine.dispose()
         raise
     directories = _directories(settings)
-    store, runs, lease, holds = SqlSyncStore(engine), SqlRunStore(engine), SqlLease(engine), SqlHoldStore(engine)
+    store, runs, lease, holds = SqlSyncStore(engine, clock), SqlRunStore(engine), SqlLease(engine), SqlHoldStore(engine)
     sync = SyncService(
         directories=directories,
         settings=settings.directories,
@@ -97,8 +99,16 @@ def open_runtime(settings: RootSettings, *, clock: Clock | None = None, check_sc
         runs=runs,
         lease=lease,
         holds=holds,
-        queries=Queries(engine),
+        queries=Queries(engine, clock=clock),
         sync=sync,
+        watches=WatchService(
+            directories=directories,
+            settings=settings.directories,
+            custom_fields=settings.custom_fields,
+            store=store,
+            clock=clock,
+            pushed=sync.pushed,
+        ),
         plans=PlanService(holds=holds, runs=runs, clock=clock),
     )
 
@@ -158,6 +168,7 @@ def open_explain(runtime: Runtime) -> ExplainService:
         store=runtime.store,
         people=runtime.queries,
         administrator_roles=runtime.settings.administrator_roles,
+        clock=runtime.clock,
     )
 
 

@@ -46,7 +46,6 @@ class _Vendor(NamedTuple):
     # what to call it when it does not say
     product: str
     entry_id_attribute: str
-    # changes with every change of an entry
     version_attribute: str
 
 

@@ -19,6 +19,8 @@ _OVERLAYS = {
         "olcRefintNothing: cn=nobody\n"
     ),
     "syncprov": "objectClass: olcSyncProvConfig\n",
+    # its schema is built in; the policy is for a test to add
+    "ppolicy": "objectClass: olcPPolicyConfig\nolcPPolicyDefault: cn=default,{base_dn}\n",
 }
 
 
@@ -64,7 +66,7 @@ def _global(values: ConfigValues) -> str:
 
 
 def _modules(values: ConfigValues) -> str:
-    modules = "".join(f"olcModuleLoad: {name}\n" for name in ("back_mdb", *values.overlays))
+    modules = "".join(f"olcModuleLoad: {name}\n" for name in ("back_mdb", "back_monitor", *values.overlays))
     return f"dn: cn=module{{0}},cn=config\nobjectClass: olcModuleList\ncn: module{{0}}\nolcModulePath: /usr/lib/ldap\n{modules}"
 
 
@@ -101,6 +103,11 @@ olcDatabase: {{0}}config
 olcRootDN: cn=admin,cn=config
 olcRootPW: {values.root_password}
 
+dn: olcDatabase={{2}}monitor,cn=config
+objectClass: olcDatabaseConfig
+olcDatabase: {{2}}monitor
+olcAccess: {{0}}to * by dn.exact="{values.root_dn}" read
+
 dn: olcDatabase={{1}}mdb,cn=config
 objectClass: olcDatabaseConfig
 objectClass: olcMdbConfig
@@ -120,6 +127,6 @@ olcDbMultival: memberUid 200,100
 def _overlays(values: ConfigValues) -> list[str]:
     return [
         f"dn: olcOverlay={{{number}}}{name},olcDatabase={{1}}mdb,cn=config\nobjectClass: olcOverlayConfig\n"
-        f"olcOverlay: {{{number}}}{name}\n{_OVERLAYS[name]}"
+        f"olcOverlay: {{{number}}}{name}\n{_OVERLAYS[name].format(base_dn=values.base_dn)}"
         for number, name in enumerate(values.overlays)
     ]
