@@ -16,6 +16,7 @@ from typing import NamedTuple
 from syncd.errors import ConfigurationError
 from syncd.mapping.emails import EmailRule, FurtherEmailsRule
 from syncd.mapping.identity import entry_id_reader
+from syncd.mapping.members import is_ranged
 from syncd.mapping.primary import PERSON_ATTRIBUTES, PrimaryGroupReader
 from syncd.mapping.problems import BadValue, MappingIssue
 from syncd.mapping.rules import FieldRule, compile_rule, field_kinds, record_field
@@ -75,6 +76,7 @@ class PersonMapper:
         # what to ask the directory for
         self.attributes = unique_attributes([entry_id_attribute, *mapped])
         self._keys = tuple(sorted({canonical_attribute(name) for name in mapped}))
+        self._whole_keys = [key for key in self._keys if key != "memberof"]
         # hash of all settings that decide what an entry becomes
         self.digest = self._digest(settings, custom_fields, entry_id_attribute)
         self._reference_texts: dict[bytes, str] = {}
@@ -119,6 +121,8 @@ class PersonMapper:
             problems.insert(0, ("invalid_dn", f"the DN cannot be read: {error}"))
         except BadValue as error:
             problems.append(("bad_value", str(error)))
+        if is_ranged(entry, self._whole_keys):
+            problems.insert(0, ("ranged_values", "the server gave only a part of an attribute's values"))
         for name, field in self._required:
             # a field that is not there has a problem of its own
             if fields.get(field, "") is None:

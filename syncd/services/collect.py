@@ -19,6 +19,7 @@ from syncd.errors import IncompleteReadError, NoEntryIdError, StoppedError
 from syncd.mapping.configuration import configuration_digest
 from syncd.mapping.identity import could_be_id, entry_id_reader
 from syncd.mapping.mapper import MappingIssue, PersonMapper
+from syncd.mapping.members import is_partial
 from syncd.mapping.references import GroupSet
 from syncd.mapping.searches import among_ids, people_search, roles_search, structure_search
 from syncd.mapping.structure import Structure
@@ -28,6 +29,7 @@ from syncd.model.records import StoredIdentity
 from syncd.reconcile.people import missing_ids
 from syncd.services.intake import Collected, Intake
 from syncd.services.ports import Directory, DirectorySession, StoredStructure, SyncStore
+from syncd.services.ranges import completed
 from syncd.services.retries import NEXT_SERVER
 from syncd.services.visibility import require_bases, require_canaries
 from syncd.settings.directory import DirectorySettings
@@ -100,23 +102,38 @@ class Collector:
         intake = Intake(found=found, store=self.store, directory=self.directory.name)
         for batch in self._pages(session, search, found):
             intake.add(batch)
+        self._add_partial(session, intake)
         if found.anonymous and not found.seen:
             raise NoEntryIdError(f"none of the {found.anonymous} people on {session.server.url} shows {id_attribute!r}")
         if not found.anonymous:
             for batch in self._confirm(session, search, id_attribute, missing_ids(found.known, found.seen)):
                 intake.add(batch)
+            self._add_partial(session, intake)
+
+    def _add_partial(self, session: DirectorySession, intake: Intake) -> None:
+        """People some of whose values came in parts, whole now, or as they are where they cannot be completed."""
+        partial, intake.partial = intake.partial, []
+        intake.add(list(completed(session, partial, intake.found.mapper.attributes, stopping=self.stopping)), final=True)
 
     def _read_groups(
         self, session: DirectorySession, search: Search, id_attribute: str, found: Collected, stored: StoredStructure
     ) -> None:
         groups = found.groups
         assert groups is not None, "there is a search for roles only where there are roles"
-        for batch in self._pages(session, search, found):
+        self._add_groups(session, self._pages(session, search, found), groups)
+        missing = sorted(stored.role_identifiers.keys() - groups.seen)
+        self._add_groups(session, self._confirm(session, search, id_attribute, missing), groups)
+
+    def _add_groups(self, session: DirectorySession, batches: Iterable[Sequence[Entry]], groups: GroupSet) -> None:
+        partial: list[Entry] = []
+        for batch in batches:
             for entry in batch:
-                groups.add(entry)
-        for batch in self._confirm(session, search, id_attribute, sorted(stored.role_identifiers.keys() - groups.seen)):
-            for entry in batch:
-                groups.add(entry)
+                if is_partial(entry):
+                    partial.append(entry)
+                else:
+                    groups.add(entry)
+        for entry in completed(session, partial, self.settings.roles.member_attributes, stopping=self.stopping):
+            groups.add(entry)
 
     def _groups(self, id_attribute: str, stored: StoredStructure) -> GroupSet:
         return GroupSet(self.settings.roles, entry_id_attribute=id_attribute, known=stored.role_identifiers)

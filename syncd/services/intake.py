@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from syncd.mapping.mapper import MappingIssue, PersonMapper
-from syncd.mapping.references import GroupSet, is_ranged
+from syncd.mapping.members import is_partial, is_ranged
+from syncd.mapping.references import GroupSet
 from syncd.mapping.structure import Structure
 from syncd.model.dn import InvalidDN, normalize
 from syncd.model.entry import Entry
@@ -43,6 +44,8 @@ class Collected:
     unusable: dict[str, str] = field(default_factory=dict)
     # with memberOf: entry id -> keys of the groups the person's entry names
     references: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    # where it counts: entry id -> SID of the person's primary group
+    primary_groups: dict[str, str] = field(default_factory=dict)
     # entries without a readable id: each could be anybody, so nobody may be called missing
     anonymous: int = 0
 
@@ -56,13 +59,20 @@ class Intake:
     directory: str
     # entry id -> DN, of changed entries; an unchanged one has the stored DN
     _dns: dict[str, str] = field(default_factory=dict, init=False)
+    # entries with values in parts, which the caller completes when no read is in progress, and adds once more
+    partial: list[Entry] = field(default_factory=list, init=False)
 
-    def add(self, batch: Sequence[Entry]) -> None:
+    def add(self, batch: Sequence[Entry], *, final: bool = False) -> None:
+        """Take in a batch. `final`: what is in parts now stays so."""
         found, mapper, known = self.found, self.found.mapper, self.found.known
         structure, with_references = found.structure, mapper.uses_references
+        with_primary_group = mapper.uses_primary_group
         seen = found.seen
         changed: list[tuple[Entry, str, bytes]] = []
         for entry in batch:
+            if is_partial(entry) and not final:
+                self.partial.append(entry)
+                continue
             try:
                 entry_id = mapper.entry_id(entry)
             except MappingIssue as issue:
@@ -75,6 +85,8 @@ class Intake:
             seen.add(entry_id)
             if with_references:
                 self._add_references(entry, entry_id)
+            if with_primary_group and (group := mapper.primary_group(entry)) is not None:
+                found.primary_groups[entry_id] = group
             fingerprint = mapper.fingerprint(entry, structure)
             identity = known.get(entry_id)
             if identity is None or identity.fingerprint != fingerprint or not identity.present:

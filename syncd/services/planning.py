@@ -151,12 +151,12 @@ class Planner:
         groups, found, stored = relations.groups, relations.found, relations.stored
         by_reference = found.mapper.uses_references
         # with memberOf alone the groups are known only by the names that people bear
-        resolved = groups.resolve_references(found.references) if by_reference else None
+        resolved = groups.resolve_references(found.references, found.primary_groups) if by_reference else None
         role_map = self._role_map()
         digest = groups.digest(role_map.digest)
         if digest == stored.relations_digest and not plan.people:
             return replace(plan, relations_digest=digest)
-        resolved = resolved or groups.resolve(self._person_keys(plan, relations))
+        resolved = resolved or groups.resolve(self._person_keys(plan, relations), found.primary_groups)
         memberships = resolved.memberships
         records = groups.records
         people = relations.people(plan)
