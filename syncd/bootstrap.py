@@ -19,6 +19,7 @@ from syncd.services.explain import ExplainService
 from syncd.services.plans import PlanService
 from syncd.services.ports import Directory, HoldStore, Lease, RunStore, SyncStore
 from syncd.services.sync import SyncService
+from syncd.services.watching import WatchService
 from syncd.settings.root import RootSettings
 from syncd.store import migrate
 from syncd.store.backup import backup
@@ -45,6 +46,7 @@ class Runtime:
     holds: HoldStore
     queries: Queries
     sync: SyncService
+    watches: WatchService
     plans: PlanService
 
     def ping_store(self) -> None:
@@ -99,6 +101,13 @@ def open_runtime(settings: RootSettings, *, clock: Clock | None = None, check_sc
         holds=holds,
         queries=Queries(engine),
         sync=sync,
+        watches=WatchService(
+            directories=directories,
+            settings=settings.directories,
+            custom_fields=settings.custom_fields,
+            store=store,
+            clock=clock,
+        ),
         plans=PlanService(holds=holds, runs=runs, clock=clock),
     )
 

@@ -98,6 +98,8 @@ def _print(printer: Printer, document: dict[str, Any]) -> None:
     printer.rows(_DIRECTORIES, [_row(directory) for directory in document["directories"]])
     for directory in document["directories"]:
         last = directory["last_run"]
+        if last and last["feed"]:
+            printer.text(f"{directory['name']}: read by {last['feed']} ({last['feed_reason']})")
         if last and last["message"]:
             printer.text(f"{directory['name']}: {last['message']} {last['advice'] or ''}".rstrip())
     print_issues(printer, document["issues"], more="syncd --output json status")

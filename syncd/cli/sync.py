@@ -36,7 +36,11 @@ def sync(
     context: typer.Context,
     directory: Annotated[str | None, typer.Argument(help="Name of the directory; all of them when left out.")] = None,
     mode: Annotated[
-        Mode, typer.Option(help="changes: what changed; full: read everything; roles: grants anew from the role mapping.")
+        Mode,
+        typer.Option(
+            help="changes: what the feed says changed; sweep: compare ids, names and versions of all; full: read everything; "
+            "roles: grants anew from the role mapping."
+        ),
     ] = Mode.CHANGES,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
 ) -> None:

@@ -42,8 +42,9 @@ class Observation:
     newest: tuple[Run, ...]
     last_complete: Run | None
     last_finished: Run | None
-    # the newest full run that started; looked for far back only when asked to
+    # the newest full run that started, and the newest that swept at least; looked for far back only when asked to
     last_full: Run | None
+    last_sweep: Run | None
     # the plan that is held or approved
     plan: HeldPlan | None
 
@@ -55,21 +56,17 @@ def observe(runs: RunStore, holds: OpenPlans, directory: str, *, far: bool = Fal
         newest=newest,
         last_complete=runs.last_complete(directory),
         last_finished=runs.last_finished(directory),
-        last_full=_last_full(runs, directory, newest, pages=10 if far else 0),
+        last_full=_newest(runs, directory, newest, Mode.FULL, far=far),
+        last_sweep=_newest(runs, directory, newest, Mode.SWEEP, far=far),
         plan=holds.open(directory),
     )
 
 
-def _last_full(runs: RunStore, directory: str, newest: Iterable[Run], *, pages: int) -> Run | None:
-    page = tuple(newest)
-    for remaining in range(pages, -1, -1):
-        for run in page:
-            if run.mode is Mode.FULL and run.started_at is not None:
-                return run
-        if not page or not remaining:
-            return None
-        page = tuple(runs.list(directory=directory, limit=200, before_id=page[-1].id))
-    return None
+def _newest(runs: RunStore, directory: str, newest: Iterable[Run], mode: Mode, *, far: bool) -> Run | None:
+    """The newest run that started and read at least that much."""
+    enough = (Mode.FULL,) if mode is Mode.FULL else (Mode.SWEEP, Mode.FULL)
+    near = (run for run in newest if run.mode in enough and run.started_at is not None)
+    return next(near, None) or (runs.last_started(directory, mode=mode) if far else None)
 
 
 # what ends a run before a server has said whether it accepts the credentials
@@ -115,6 +112,9 @@ class DirectoryState:
     # (run id, time): the newest start; a request that is still queued counts from the time it was made
     started: tuple[int, datetime] | None = None
     full_started: tuple[int, datetime] | None = None
+    sweep_started: tuple[int, datetime] | None = None
+    # how the directory is watched for changes as they happen; "" when it is, else why not
+    not_watched: str = "not tried yet"
     refusals: Refusals = field(default_factory=Refusals)
 
     def take(self, observation: Observation) -> None:
@@ -129,7 +129,7 @@ class DirectoryState:
         for finished in reversed(observation.newest):
             if finished.outcome.final and finished.id > self.refusals.run_id:
                 self.refusals = self.refusals.after(finished)
-        for run in (*observation.newest, observation.last_full):
+        for run in (*observation.newest, observation.last_sweep, observation.last_full):
             if run is not None and run.started_at is not None:
                 self.note_start(run, run.started_at)
 
@@ -138,6 +138,8 @@ class DirectoryState:
         if run.mode is Mode.ROLES:
             return
         self.started = _newer(self.started, run, at)
+        if run.mode in (Mode.SWEEP, Mode.FULL):
+            self.sweep_started = _newer(self.sweep_started, run, at)
         if run.mode is Mode.FULL:
             self.full_started = _newer(self.full_started, run, at)
 
@@ -147,6 +149,7 @@ class DirectoryState:
         return Past(
             started=self.started[1] if self.started else self.began,
             full_started=self.full_started[1] if self.full_started else self.began,
+            sweep_started=self.sweep_started[1] if self.sweep_started else self.began,
             refusals=self.refusals.count,
             refused=self.refusals.at,
         )

@@ -16,6 +16,7 @@ import structlog
 
 from syncd.daemon import housekeeping
 from syncd.daemon.board import Board, DirectoryState
+from syncd.daemon.live import Live
 from syncd.daemon.observer import Observer
 from syncd.daemon.parts import Runtime
 from syncd.daemon.recovery import Recovery
@@ -62,6 +63,11 @@ class Generation:
             name: Worker(state, sync=runtime.sync, slots=slots, stopping=stopping, finished=self._finished)
             for name, state in self._states.items()
         }
+        self._lives = {
+            name: Live(state, watches=runtime.watches, request=partial(self._ask, name))
+            for name, state in self._states.items()
+            if runtime.settings.directories[name].live and runtime.settings.directories[name].feed not in ("full", "timestamp")
+        }
         self._observer = Observer(board, runtime=runtime, metrics=metrics, wake=self.wake, clock=runtime.clock)
         self._recovery = Recovery(self._states, lease=runtime.lease, busy=self._is_busy, request=self._ask)
         self._requests: Patient[tuple[Run, bool]] = Patient(name="request run", timeout=REQUEST_TIMEOUT)
@@ -82,6 +88,8 @@ class Generation:
             self._spawn(f"worker {name}", worker.run())
             worker.wake()
             self._spawn_beating(f"scheduler {name}", self._timer(name, openings.get(name)).run)
+        for name, live in self._lives.items():
+            self._spawn(f"live {name}", live.run())
         self._spawn_beating("observer", self._observer.run)
         self._spawn_beating("recovery", self._recovery.run)
         self._spawn("housekeeping", housekeeping.run(self.runtime, stopping=self._stopping))
@@ -128,6 +136,7 @@ class Generation:
             worker.close()
         quiet = [task for task in self._running if not task.get_name().startswith("worker ")]
         self._running = [task for task in self._running if task not in quiet]
+        await in_thread(self.runtime.watches.close, name="end watches")
         await self._tasks.cancel(quiet)
 
     async def idle(self) -> None:
@@ -183,6 +192,8 @@ class Generation:
         return self._workers[directory].busy
 
     async def _finished(self, run: Run) -> None:
+        if run.outcome.complete and run.directory in self._lives:
+            self._lives[run.directory].run_finished()
         self._metrics.run_finished(run)
         if not self._replaced:
             await self._observer.once()
@@ -192,7 +203,7 @@ def _states(runtime: Runtime, *, zone: tzinfo) -> dict[str, DirectoryState]:
     states, problems = {}, []
     for name, settings in runtime.settings.directories.items():
         try:
-            timetable = parse_timetable(settings.schedule, zone=zone)
+            timetable = parse_timetable(settings.schedule, zone=zone, sweeps=settings.feed != "full")
         except ValueError as error:
             problems.append(f"directories.{name}.{error}")
         else:

@@ -37,6 +37,16 @@ class Syncing(Protocol):
         """Delete people gone for longer than the retention time; how many. Raises StoreError."""
 
 
+class Watching(Protocol):
+    """The use case of watching."""
+
+    def watch(self, directory: str, *, changed: Callable[[], None], watching: Callable[[], None]) -> str:
+        """Blocks; why there is nothing to watch. Raises SyncdError when the connection ends."""
+
+    def close(self) -> None:
+        """End all watches, and begin no more."""
+
+
 class Census(Protocol):
     """Numbers of the store, for the metrics."""
 
@@ -72,6 +82,9 @@ class Runtime(Protocol):
 
     @property
     def sync(self) -> Syncing: ...
+
+    @property
+    def watches(self) -> Watching: ...
 
     @property
     def runs(self) -> RunStore: ...

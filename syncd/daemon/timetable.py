@@ -1,8 +1,8 @@
 """Which run of one directory is due, and when. Pure: the scheduler brings the time, and what it knows of past runs.
 
-Both schedules are anchored to the last start, whoever started it: a run by hand, or by another instance that shares the
+All schedules are anchored to the last start, whoever started it: a run by hand, or by another instance that shares the
 store, counts. So an interval holds for all instances together, times missed while nothing ran collapse into one run that is
-due at once, and a full run, which contains what a run for changes does, absorbs it.
+due at once, and a run that contains what another does (full, sweep, changes) absorbs it.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ class Past:
     # last start of any run that reads, and of a full one; where there was none, when the timer began
     started: datetime
     full_started: datetime
+    # of a sweep or a full run; None: as the full one
+    sweep_started: datetime | None = None
     # how often in a row a server did not accept the credentials, and when the run began that met the last refusal
     refusals: int = 0
     refused: datetime | None = None
@@ -55,6 +57,7 @@ class Timetable:
 
     changes: Schedule | None
     full: Schedule | None
+    sweep: Schedule | None = None
     jitter: timedelta = timedelta(0)
 
     def next_due(self, past: Past, *, now: datetime, delay: timedelta = timedelta(0)) -> Due | None:
@@ -68,7 +71,7 @@ class Timetable:
         first = pending[0]
         modes = {due.mode for due in pending if due.at <= max(now, first.at)}
         at = max(first.at + delay, past.paused_until(now) or first.at)
-        return Due(at=at, mode=Mode.FULL if Mode.FULL in modes else Mode.CHANGES)
+        return Due(at=at, mode=next(mode for mode in (Mode.FULL, Mode.SWEEP, Mode.CHANGES) if mode in modes))
 
     def stale_before(self, now: datetime, *, ticks: int) -> datetime | None:
         """A complete run older than this has missed more than `ticks` scheduled times; None when nothing is scheduled."""
@@ -78,6 +81,7 @@ class Timetable:
     def _pending(self, past: Past, *, now: datetime) -> Iterator[Due]:
         for schedule, mode, anchor in (
             (self.changes, Mode.CHANGES, past.started),
+            (self.sweep, Mode.SWEEP, past.sweep_started or past.full_started),
             (self.full, Mode.FULL, past.full_started),
         ):
             if schedule is None:
@@ -87,11 +91,12 @@ class Timetable:
                 yield Due(at=at, mode=mode)
 
 
-def parse_timetable(settings: ScheduleSettings, *, zone: tzinfo) -> Timetable:
-    """Raises ValueError that names the key."""
+def parse_timetable(settings: ScheduleSettings, *, zone: tzinfo, sweeps: bool = False) -> Timetable:
+    """`sweeps`: whether there is a feed that a sweep goes with. Raises ValueError that names the key."""
     return Timetable(
         changes=_parse(settings.changes, key="changes", zone=zone),
         full=_parse(settings.full, key="full", zone=zone),
+        sweep=_parse(settings.sweep, key="sweep", zone=zone) if sweeps else None,
         jitter=timedelta(seconds=settings.jitter),
     )
 

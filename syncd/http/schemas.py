@@ -61,8 +61,9 @@ class RunsQuery(Strict):
 class SyncRequest(Strict):
     """What kind of run."""
 
-    mode: Literal["changes", "full"] = "changes"
-    """`changes` looks for what changed; `full` reads everything and compares."""
+    mode: Literal["changes", "sweep", "full"] = "changes"
+    """`changes` asks the feed what changed; `sweep` compares ids, names and versions of all entries; `full` reads everything
+    and compares."""
 
 
 # ---------------------------------------------------------------- out
@@ -72,7 +73,7 @@ class RunResource(Resource):
     id: int
     directory: str
     mode: Mode
-    """`changes`, `full`, or `roles` (grants computed anew, nothing read)."""
+    """`changes`, `sweep`, `full`, or `roles` (grants computed anew, nothing read)."""
     trigger: Trigger
     """What made it run."""
     actor: str
@@ -99,6 +100,10 @@ class RunResource(Resource):
     """How sure the read was: `complete` or `partial`; null where nothing was read."""
     plan_id: int | None
     """The held plan that this run made, met again or applied."""
+    feed: str | None
+    """What it was read by: `full`, `sweep`, or the feed that names changes."""
+    feed_reason: str | None
+    """Why by that."""
 
 
 class RunPage(Resource):

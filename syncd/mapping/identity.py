@@ -6,6 +6,7 @@ Active Directory's own byte order, and an attribute the site names counts exactl
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Iterable
 
@@ -47,6 +48,17 @@ def entry_id_reader(attribute: str) -> Callable[[Entry], str]:
     return read
 
 
+def version_reader(attribute: str | None) -> Callable[[Entry], str | None]:
+    """A function that gives the server's version of an entry; None where there is none."""
+    key = canonical_attribute(attribute) if attribute else ""
+
+    def read(entry: Entry) -> str | None:
+        values = entry.attributes.get(key)
+        return str(min(values), "utf-8", "replace") if values else None
+
+    return read
+
+
 def _text_reader(attribute: str, *, lower: bool) -> Callable[[bytes], str]:
     def convert(raw: bytes) -> str:
         text = decode(raw, attribute)
@@ -70,6 +82,14 @@ def could_be_id(attribute: str, text: str) -> bool:
     return True
 
 
+def is_entry_id(attribute: str, text: str) -> bool:
+    """Whether a stored key is such an id for certain, and no name."""
+    key = canonical_attribute(attribute)
+    if key == "nsuniqueid":
+        return _NS_UNIQUE_ID.fullmatch(text) is not None
+    return key in _UUIDS and could_be_id(attribute, text)
+
+
 def id_filter(attribute: str, entry_ids: Iterable[str]) -> str:
     """The filter (RFC 4515) that matches the entries with these ids, as `entry_id_reader` gave them."""
     encode = _TO_BYTES.get(canonical_attribute(attribute))
@@ -82,6 +102,7 @@ def escaped(raw: bytes) -> str:
     return "".join(chr(byte) if byte in _PLAIN else f"\\{byte:02x}" for byte in raw)
 
 
+_NS_UNIQUE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8}){3}")
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.@")
 _UUIDS = frozenset(("entryuuid", "objectguid", "guid", "ipauniqueid", "ibm-entryuuid"))
 # objectSid is asked for by its text, which Active Directory understands

@@ -14,8 +14,9 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from syncd.errors import ConfigurationError
+from syncd.mapping.account import AccountRule
 from syncd.mapping.emails import EmailRule, FurtherEmailsRule
-from syncd.mapping.identity import entry_id_reader
+from syncd.mapping.identity import entry_id_reader, version_reader
 from syncd.mapping.members import is_ranged
 from syncd.mapping.primary import PERSON_ATTRIBUTES, PrimaryGroupReader
 from syncd.mapping.problems import BadValue, MappingIssue
@@ -27,7 +28,7 @@ from syncd.mapping.validate import validate_mapping
 from syncd.model.attributes import canonical_attribute
 from syncd.model.dn import InvalidDN, normalize
 from syncd.model.entry import Entry
-from syncd.model.records import FieldValue, PersonRecord
+from syncd.model.records import ACCOUNT_FIELDS, FieldValue, PersonRecord
 from syncd.model.text import fold
 from syncd.settings.directory import DirectorySettings
 
@@ -52,11 +53,24 @@ class Traced(NamedTuple):
 class PersonMapper:
     """The mapping of one directory's people."""
 
-    def __init__(self, settings: DirectorySettings, *, custom_fields: Mapping[str, str], entry_id_attribute: str) -> None:
-        """`entry_id_attribute`: the site's, or the server's. Raises ConfigurationError with every mistake in the mapping."""
+    def __init__(
+        self,
+        settings: DirectorySettings,
+        *,
+        custom_fields: Mapping[str, str],
+        entry_id_attribute: str,
+        version_attribute: str | None = None,
+        account: AccountRule | None = None,
+    ) -> None:
+        """`entry_id_attribute`: the site's, or the server's; `version_attribute`: what changes whenever an entry does.
+        `account`: without one, the records say nothing of accounts.
+
+        Raises ConfigurationError with every mistake in the mapping.
+        """
         if problems := validate_mapping(settings, custom_fields):
             raise ConfigurationError(problems=tuple(problems))
         users, roles = settings.users, settings.roles
+        self._account = account
         self._rules: list[tuple[str, Callable[[Entry], FieldValue]]] = []
         self._read_by: dict[str, tuple[str, ...]] = {}
         self._compile(settings, field_kinds(custom_fields))
@@ -71,10 +85,12 @@ class PersonMapper:
         mapped += _structure_attributes(settings)
         mapped += [roles.member_name_attribute] if by_name else []
         mapped += ["memberOf"] if self.uses_references else []
+        mapped += account.attributes if account is not None else ()
         mapped += PERSON_ATTRIBUTES if self.uses_primary_group else []
         self.entry_id = entry_id_reader(entry_id_attribute)
+        self.version = version_reader(version_attribute)
         # what to ask the directory for
-        self.attributes = unique_attributes([entry_id_attribute, *mapped])
+        self.attributes = unique_attributes([entry_id_attribute, *([version_attribute] if version_attribute else []), *mapped])
         self._keys = tuple(sorted({canonical_attribute(name) for name in mapped}))
         self._whole_keys = [key for key in self._keys if key != "memberof"]
         # hash of all settings that decide what an entry becomes
@@ -129,8 +145,9 @@ class PersonMapper:
                 problems.append(("missing_field", self._missing(name)))
         if problems:
             raise MappingIssue(problems[0][0], "; ".join(text for _, text in problems))
-        primary_group = self.primary_group(entry)
-        return PersonRecord(entry_id, entry.dn, dn_key, fingerprint, fields, member_key, primary_group=primary_group)
+        return PersonRecord(
+            entry_id, entry.dn, dn_key, fingerprint, fields, member_key, self.version(entry), self.primary_group(entry)
+        )
 
     def trace(self, entry: Entry, *, current_email: str | None = None) -> tuple[Traced, ...]:
         """Each rule with what it reads and what comes out, in the order of the settings. Never raises."""
@@ -146,6 +163,9 @@ class PersonMapper:
             if value is None and not problem and name in required:
                 problem = self._missing(name)
             traced.append(Traced(name, attributes, value, problem))
+        if self._account is not None and self._account.attributes:
+            read, problem = self._account.attributes, wrong.get("account", "")
+            traced += [Traced(name, read, fields.get(name), problem) for name in ACCOUNT_FIELDS]
         return tuple(traced)
 
     def references(self, entry: Entry) -> tuple[str, ...]:
@@ -173,6 +193,7 @@ class PersonMapper:
             canonical_attribute(entry_id_attribute),
             self._keys,
             self._member_name and self._member_name.label,
+            self._account and self._account.digest_parts,
         ]
         return blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).digest()
 
@@ -207,6 +228,11 @@ class PersonMapper:
                 fields["emails"] = self._further.addresses(entry, primary)
         except BadValue as error:
             problems.append(("bad_value", f"email: {error}"))
+        if self._account is not None:
+            try:
+                fields |= self._account.fields(entry)
+            except BadValue as error:
+                problems.append(("bad_value", f"account: {error}"))
         return fields
 
     def _member_key(self, entry: Entry) -> str | None:

@@ -28,18 +28,19 @@ def people_search(settings: DirectorySettings, attributes: tuple[str, ...]) -> S
     )
 
 
-def roles_search(settings: DirectorySettings, id_attribute: str) -> Search | None:
+def roles_search(settings: DirectorySettings, id_attribute: str, version_attribute: str | None = None) -> Search | None:
     """The groups; None where the directory has no roles."""
     roles = settings.roles
     if not roles.enabled:
         return None
+    versioned = (version_attribute,) if version_attribute else ()
     sids = GROUP_ATTRIBUTES if roles.primary_group else ()
     return Search(
         purpose="roles",
         base_dn=roles.base_dn or settings.base_dn,
         filter=roles.filter,
         scope=roles.scope,
-        attributes=unique_attributes((id_attribute, roles.id_attribute, *roles.member_attributes, *sids)),
+        attributes=unique_attributes((id_attribute, *versioned, roles.id_attribute, *roles.member_attributes, *sids)),
     )
 
 

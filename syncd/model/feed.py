@@ -43,6 +43,9 @@ class StoredCursor:
     cursor: Cursor
     # one more with every write: the next write names the one it replaces (compare and swap)
     version: int
+    # Plan.config_digest and Plan.relations_digest of the last run that was applied whole
+    config_digest: bytes | None = None
+    relations_digest: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,19 @@ class Mode(enum.StrEnum):
     # nothing: grants are computed anew from the stored role identifiers, after the role mapping changed
     ROLES = "roles"
 
+    @property
+    def reads(self) -> bool:
+        """Whether it reads the directory: only such a run says that the store is true to it."""
+        return self is not Mode.ROLES
+
+    def covers(self, other: Mode) -> bool:
+        """Whether it does everything that the other does."""
+        return _REACH.index(self) >= _REACH.index(other)
+
+
+# a mode does everything that those before it do
+_REACH = (Mode.ROLES, Mode.CHANGES, Mode.SWEEP, Mode.FULL)
+
 
 class Trigger(enum.StrEnum):
     """Who asked for a run."""
@@ -29,6 +42,8 @@ class Trigger(enum.StrEnum):
     CLI = "cli"
     SIGNAL = "signal"
     CONFIGURATION = "configuration"
+    # the directory told of a change as it happened
+    LIVE = "live"
     # somebody approved a held plan
     APPROVAL = "approval"
     # the process of an earlier run died

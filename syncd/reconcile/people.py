@@ -35,12 +35,9 @@ def _changed_fields(record: PersonRecord, stored: StoredPerson) -> Iterator[tupl
             yield name, (old, new)
 
 
-def disable_missing(
-    identities: Mapping[str, StoredIdentity], seen: Iterable[str], people: Mapping[str, StoredPerson]
-) -> list[PersonChange]:
-    """The people whom a complete read did not show. `people` has the stored state of each of them."""
-    gone = missing_ids(identities, seen)
-    return [PersonChange(Action.DISABLE, entry_id, None, people[entry_id], {}) for entry_id in gone]
+def disable_missing(leaving: Iterable[str], people: Mapping[str, StoredPerson]) -> list[PersonChange]:
+    """The changes of people whom a complete read did not show. `people` has the stored state of each of them."""
+    return [PersonChange(Action.DISABLE, entry_id, None, people[entry_id], {}) for entry_id in leaving]
 
 
 def missing_ids(identities: Mapping[str, StoredIdentity], seen: Iterable[str]) -> list[str]:

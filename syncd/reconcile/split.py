@@ -46,6 +46,9 @@ def split(plan: Plan, objections: Sequence[Objection]) -> tuple[Plan, Plan]:
         issues_total=0,
         relations_digest=None,
         config_digest=None,
+        versions={},
+        groups_version=None,
+        cursor=None,
         extra_counts={},
     )
     safe = replace(
@@ -62,6 +65,8 @@ def split(plan: Plan, objections: Sequence[Objection]) -> tuple[Plan, Plan]:
         # the next run looks at everything again, and compares with the configuration that was last applied whole
         relations_digest=None,
         config_digest=None,
+        groups_version=None,
+        cursor=None,
     )
     return safe, held
 

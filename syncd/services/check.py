@@ -22,9 +22,10 @@ from syncd.model.entry import Entry
 from syncd.model.reading import Search
 from syncd.model.records import FieldValue, PersonRecord
 from syncd.model.views import unit_path
-from syncd.services.collect import require_complete
+from syncd.services.account_policy import account_rule
 from syncd.services.ports import Directory, DirectorySession
 from syncd.services.ranges import completed
+from syncd.services.reading import require_complete
 from syncd.services.visibility import require_bases, require_canaries
 from syncd.settings.directory import DirectorySettings
 
@@ -120,7 +121,8 @@ class _Sample:
             require_canaries(session, [canary])
             what = f"{canary.attribute} of {canary.dn}" if canary.attribute else canary.dn
             yield CheckLine(name="canary", status=CheckStatus.PASS, text=f"{what} is seen")
-        mapper = PersonMapper(self.settings, custom_fields=self.custom_fields, entry_id_attribute=id_attribute)
+        account = account_rule(session, self.settings)
+        mapper = PersonMapper(self.settings, custom_fields=self.custom_fields, entry_id_attribute=id_attribute, account=account)
         search = structure_search(self.settings, id_attribute)
         require_bases(session, _searches(self.settings))
         units = list(_entries(session, search)) if search else []
@@ -148,9 +150,8 @@ class _Sample:
             groups.add(entry)
         primary = {record.entry_id: record.primary_group for _, record in people if record.primary_group is not None}
         if mapper.uses_references:
-            resolved = groups.resolve_references(
-                {record.entry_id: mapper.references(entry) for entry, record in people}, primary
-            )
+            references = {record.entry_id: mapper.references(entry) for entry, record in people}
+            resolved = groups.resolve_references(references, primary)
         else:
             key: Callable[[PersonRecord], str | None] = lambda record: record.member_key if groups.by_name else record.dn_key  # noqa: E731
             resolved = groups.resolve({name: record.entry_id for _, record in people if (name := key(record))}, primary)

@@ -71,6 +71,10 @@ class Holding:
         )
         return Settled(plan=safe, held=kept)
 
+    def is_waiting(self, directory: str, *, at: datetime) -> bool:
+        """Whether a plan is open, or was rejected and that stands."""
+        return self.holds.open(directory) is not None or self._refused(directory, at=at) is not None
+
     def applied(self, settled: Settled, run: Run, *, at: datetime) -> None:
         """The plan was applied whole."""
         if settled.approved is not None:

@@ -28,6 +28,9 @@ class Planned:
     plan: Plan
     server: str | None
     entries_read: int
+    # the feed that was used, and why that one; "" where nothing was read
+    feed: str = ""
+    feed_reason: str = ""
 
 
 ProgressSink = Callable[[Progress], None]

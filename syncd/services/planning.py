@@ -8,7 +8,7 @@ taken away must go even when a birthday is unreadable.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from syncd.mapping.references import GroupSet
@@ -17,7 +17,7 @@ from syncd.model.plan import Action, PersonChange, Plan
 from syncd.model.records import Issue, NameHolder, StoredIdentity
 from syncd.model.text import fold
 from syncd.reconcile.names import Claimants, Resolution, resolve
-from syncd.reconcile.people import disable_missing, missing_ids
+from syncd.reconcile.people import disable_missing
 from syncd.reconcile.relations import NOTHING, LinkChanges, diff_links, grants_from
 from syncd.reconcile.structure import diff_structure
 from syncd.services.guarding import counted, members_before, with_populations, without_protected
@@ -40,36 +40,83 @@ class Planner:
     # how many grants the directory had given, as far as they were looked at
     _grants: Counter[str] = field(default_factory=Counter, init=False)
 
-    def full(self, found: Collected) -> Plan:
-        """The plan that makes the store true to a complete collection."""
+    def plan(self, found: Collected) -> Plan:
+        """The plan that makes the store true to what was collected."""
+        if found.is_empty:
+            return self._nothing(found)
+        self.settings = found.settings
         known = found.known
         stored = self.store.structure(self.directory)
-        leaving = [] if found.anonymous else missing_ids(known, found.seen)
+        leaving = found.leaving
         resolution = self._settle_names(found, known, frozenset(leaving))
         accepted = {change.entry_id for change in resolution.accepted}
         for change in found.changes:
             if change.entry_id not in accepted and change.before is not None and change.after is not None:
                 found.unusable[change.after.dn_key] = change.entry_id
-        people = resolution.accepted + tuple(self._disable(known, leaving, found))
+        people = resolution.accepted + tuple(self._disable(leaving))
+        before, seen = self._populations(found, people)
+        plan = Plan(
+            directory=self.directory,
+            releases=resolution.releases,
+            people=people,
+            config_digest=found.config_digest,
+            config_changed=stored.config_digest not in (None, found.config_digest),
+            versions=found.versions,
+            groups_version=found.groups_version,
+            cursor=found.cursor,
+            cursor_replaces=found.cursor_replaces,
+            incremental=found.incremental,
+            people_seen=seen,
+            people_known=before,
+        )
+        plan = self._with_structure(plan, found, stored)
+        relations = _Relations(groups=found.groups, found=found, stored=stored, known=known) if found.groups else None
+        if relations is not None:
+            plan = self._with_relations(plan, relations)
+        elif not self.settings.roles.enabled:
+            plan = self._without_relations(plan, stored)
+        else:
+            # nothing that decides them has changed
+            plan = replace(plan, relations_digest=stored.relations_digest)
+        groups_issues = relations.groups.issues if relations is not None else []
+        plan = self._with_issues(plan, found, [*found.issues, *groups_issues, *resolution.issues])
+        return self._guarded(plan, stored, known)
+
+    def _nothing(self, found: Collected) -> Plan:
+        """The feed had nothing to say: only the cursor may have moved."""
+        stored = self.store.cursor(self.directory)
+        return Plan(
+            directory=self.directory,
+            cursor=found.cursor,
+            cursor_replaces=found.cursor_replaces,
+            relations_digest=stored.relations_digest if stored is not None else None,
+            issues_total=len(self.store.open_issues(self.directory)),
+            incremental=True,
+        )
+
+    def _populations(self, found: Collected, people: Sequence[PersonChange]) -> tuple[int, int]:
+        """Plan.people_known and people_seen."""
+        if not found.incremental:
+            return sum(1 for identity in found.known.values() if identity.present), len(found.seen)
+        before = self.store.present_count(self.directory)
+        arriving = sum(change.action in (Action.CREATE, Action.RETURN) for change in people)
+        return before, before + arriving - len(found.leaving)
+
+    def _with_structure(self, plan: Plan, found: Collected, stored: StoredStructure) -> Plan:
+        """Organizations and units. Those that follow from values are known only when everyone was placed, so that of what
+        changed nothing follows but that they are there."""
+        if not found.structure_read:
+            return plan
         structure = found.structure
         # whoever has no id was not placed, so that a unit may only look empty
         removing = structure.is_whole and not found.anonymous
-        plan = Plan(
-            directory=self.directory,
-            organizations=diff_structure(structure.organizations, stored.organizations, removing=removing),
-            units=diff_structure(structure.units, stored.units, removing=removing),
-            releases=resolution.releases,
-            people=people,
-            people_seen=len(found.seen),
-            people_known=sum(1 for identity in known.values() if identity.present),
-            config_digest=found.config_digest,
-            config_changed=stored.config_digest not in (None, found.config_digest),
-        )
-        relations = _Relations(groups=found.groups, found=found, stored=stored, known=known) if found.groups else None
-        plan = self._with_relations(plan, relations) if relations is not None else self._without_relations(plan, stored)
-        groups_issues = relations.groups.issues if relations is not None else []
-        plan = self._with_issues(plan, [*found.issues, *groups_issues, *resolution.issues])
-        return self._guarded(plan, stored, known)
+        organizations = diff_structure(structure.organizations, stored.organizations, removing=removing)
+        units = diff_structure(structure.units, stored.units, removing=removing)
+        if found.incremental:
+            gone = found.asked_units
+            organizations = tuple(c for c in organizations if c.action is not Action.REMOVE or c.key in gone)
+            units = tuple(c for c in units if c.action is not Action.REMOVE or c.key in gone)
+        return replace(plan, organizations=organizations, units=units)
 
     def roles_only(self) -> Plan:
         """The plan that makes the grants follow a changed role mapping, from the stored role identifiers alone."""
@@ -119,14 +166,14 @@ class Planner:
 
         return resolve(found.changes, claimants, holders, directory=self.directory, leaving=gone, dn_of=dn_of)
 
-    def _disable(self, known: Mapping[str, StoredIdentity], leaving: list[str], found: Collected) -> list[PersonChange]:
-        if not leaving:
-            return []
-        return disable_missing(known, found.seen, self.store.people(self.directory, leaving))
+    def _disable(self, leaving: list[str]) -> list[PersonChange]:
+        return disable_missing(leaving, self.store.people(self.directory, leaving)) if leaving else []
 
-    def _with_issues(self, plan: Plan, issues: Iterable[Issue]) -> Plan:
+    def _with_issues(self, plan: Plan, found: Collected, issues: Iterable[Issue]) -> Plan:
         current = {issue.key: issue for issue in issues}
         stored = self.store.open_issues(self.directory)
+        standing = {key: issue for key, issue in stored.items() if key not in current and not _is_judged(issue, found)}
+        current |= standing
         return replace(
             plan,
             issues_opened=tuple(issue for key, issue in current.items() if stored.get(key) != issue),
@@ -149,14 +196,16 @@ class Planner:
     def _with_relations(self, plan: Plan, relations: _Relations) -> Plan:
         """Role identifiers, memberships and grants; nothing of it when neither groups, mapping nor people changed."""
         groups, found, stored = relations.groups, relations.found, relations.stored
+        assert groups is not None, "relations are planned only where the groups were read"
         by_reference = found.mapper.uses_references
         # with memberOf alone the groups are known only by the names that people bear
-        resolved = groups.resolve_references(found.references, found.primary_groups) if by_reference else None
+        primary = self._primary_groups(found)
+        resolved = groups.resolve_references(found.references, primary) if by_reference else None
         role_map = self._role_map()
         digest = groups.digest(role_map.digest)
         if digest == stored.relations_digest and not plan.people:
             return replace(plan, relations_digest=digest)
-        resolved = resolved or groups.resolve(self._person_keys(plan, relations), found.primary_groups)
+        resolved = resolved or groups.resolve(self._person_keys(plan, relations), primary)
         memberships = resolved.memberships
         records = groups.records
         people = relations.people(plan)
@@ -194,6 +243,13 @@ class Planner:
             members_before=members_before(memberships, members, stored.role_identifiers),
         )
 
+    def _primary_groups(self, found: Collected) -> dict[str, str]:
+        """Entry id -> SID of the primary group, of everybody."""
+        if not (found.incremental and found.mapper.uses_primary_group):
+            return found.primary
+        stored = self.store.person_keys(self.directory, by="primary_group")
+        return {entry_id: sid for entry_id, sid in stored.items() if entry_id not in found.seen} | found.primary
+
     def _person_keys(self, plan: Plan, relations: _Relations) -> dict[str, str]:
         """DN key (or folded login name) -> entry id: the store's people, as this run leaves them."""
         by_name = relations.groups.by_name
@@ -210,6 +266,15 @@ class Planner:
         if not by_name:
             keys.update(relations.found.unusable)
         return keys
+
+
+def _is_judged(issue: Issue, found: Collected) -> bool:
+    """Whether this collection has looked at what the issue is about."""
+    if not found.incremental:
+        return True
+    if issue.subject == "role":
+        return found.groups is not None
+    return found.structure_read if issue.subject == "unit" else issue.key in found.asked
 
 
 def _spellings(role_map: RoleMap, stored: StoredStructure) -> dict[str, str]:
@@ -232,6 +297,7 @@ class _Relations:
     def people(self, plan: Plan) -> set[str]:
         """Entry ids of those present after the run: nobody who is missing, and nobody who was refused."""
         known = self.known
-        people = {entry_id for entry_id in self.found.seen if entry_id in known and known[entry_id].present}
+        there = known.keys() - set(self.found.leaving) if self.found.incremental else self.found.seen
+        people = {entry_id for entry_id in there if entry_id in known and known[entry_id].present}
         people.update(change.entry_id for change in plan.people if change.action in (Action.CREATE, Action.RETURN))
         return people

@@ -141,7 +141,8 @@ class SyncStore(Protocol):
         """The stored people with these entry ids, with all their fields."""
 
     def person_keys(self, directory: str, *, by: str) -> dict[str, str]:
-        """`by="dn_key"` or `by="member_key"`: that key -> entry id, of the people present."""
+        """`by="dn_key"` or `by="member_key"`: that key -> entry id, of the people present; `by="primary_group"`: entry id ->
+        that key, which many share."""
 
     def structure(self, directory: str) -> StoredStructure: ...
 
@@ -230,6 +231,9 @@ class RunStore(Protocol):
 
     def list(self, *, directory: str | None = None, limit: int = 50, before_id: int | None = None) -> Sequence[Run]:
         """Newest first."""
+
+    def last_started(self, directory: str, *, mode: Mode) -> Run | None:
+        """The newest run that started and read at least as much as one of that mode does."""
 
     def last_complete(self, directory: str) -> Run | None: ...
 

@@ -27,7 +27,9 @@ def ended(planned: Planned, settled: Settled) -> RunResult:
     elif plan.issues_total:
         code, advice = "entries_unusable", "`syncd runs show` lists them with their reasons."
         message = f"{plan.issues_total} entries could not be used; all others are in the store."
-    counts = {**plan.counts, "users": plan.people_seen, "issues": plan.issues_total}
+    counts = {**plan.counts, "issues": plan.issues_total}
+    if plan.people_seen or not plan.incremental:
+        counts["users"] = plan.people_seen
     if held is not None:
         counts["held"] = held.changes
     which = held or settled.approved
@@ -41,6 +43,8 @@ def ended(planned: Planned, settled: Settled) -> RunResult:
         counts=counts,
         verdict=COMPLETE if planned.server else None,
         plan_id=which.id if which else None,
+        feed=planned.feed or None,
+        feed_reason=planned.feed_reason or None,
     )
 
 

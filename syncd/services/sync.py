@@ -95,7 +95,22 @@ class SyncService:
         stopping: Callable[[], bool] = _never,
         progress: ProgressSink = _ignore,
     ) -> Planned:
-        """What a run would do now; writes nothing. Raises SyncdError."""
+        """What a run would do now; writes nothing. Raises SyncdError.
+
+        The guard judges what everything shows: a plan made of changes that it objects to is made again from a full read, and
+        as long as one is held, or was rejected and stands, everything is read.
+        """
+        waiting = mode in (Mode.CHANGES, Mode.SWEEP) and Holding(holds=self.holds).is_waiting(directory, at=self.clock.now())
+        because = "a held plan is open or was rejected, and follows from everything" if waiting else ""
+        planned = self._plan(directory, mode=mode, whole_because=because, stopping=stopping, progress=progress)
+        if planned.plan.incremental and self.judge(planned):
+            because = "the guard objected to what changed, so everything was read to make sure"
+            planned = self._plan(directory, mode=mode, whole_because=because, stopping=stopping, progress=progress)
+        return planned
+
+    def _plan(
+        self, directory: str, *, mode: Mode, whole_because: str, stopping: Callable[[], bool], progress: ProgressSink
+    ) -> Planned:
         settings = self._known(directory)
         planner = Planner(
             directory=directory, settings=settings, store=self.store, administrator_roles=self.administrator_roles
@@ -116,11 +131,20 @@ class SyncService:
             store=self.store,
             progress=report,
             stopping=stopping,
+            now=self.clock.now(),
+            mode=mode,
+            whole_because=whole_because,
             on_session=remember,
         )
         found = collector.collect()
         report("plan", 0)
-        return Planned(plan=planner.full(found), server=found.server.url, entries_read=found.entries_read)
+        return Planned(
+            plan=planner.plan(found),
+            server=found.server.url,
+            entries_read=found.entries_read,
+            feed=found.feed,
+            feed_reason=found.feed_reason,
+        )
 
     def judge(self, planned: Planned) -> tuple[Objection, ...]:
         """What the guard has to say against a plan."""

@@ -27,6 +27,7 @@ from syncd.store.apply_roles import (
     write_role_identifiers,
 )
 from syncd.store.apply_units import remove_units, write_units
+from syncd.store.apply_update import write_versions
 from syncd.store.engine import read
 
 
@@ -49,6 +50,9 @@ def apply_plan(
         return
     _write_structure(applying, plan)
     write_people(applying, plan)
+    for versions in batches(list(plan.versions.items())):
+        with applying.transaction() as connection:
+            write_versions(connection, applying, versions)
     _write_links(applying, plan)
     _remove_structure(applying, plan)
     # closed first: an issue whose words changed stands in both
@@ -63,13 +67,16 @@ def apply_plan(
 
 
 def _write_digest(applying: Applying, plan: Plan) -> None:
-    """An empty plan writes nothing, unless what it rests on is new: the relations were looked at in another way, or the
-    configuration is another one, and all was found to be the same."""
-    digests = select(t.directories.c.relations_digest, t.directories.c.config_digest)
+    """An empty plan writes nothing, unless what it rests on is new: the relations were looked at in another way, the
+    configuration is another one and all was found to be the same, or the feed has moved on."""
+    d = t.directories.c
+    columns = (d.relations_digest, d.config_digest, d.groups_version, d.feed, d.cursor)
     with read(applying.engine) as connection:
-        stored = connection.execute(digests.where(t.directories.c.name == plan.directory)).one_or_none()
-    relations, config = stored if stored is not None else (None, None)
-    if relations != plan.relations_digest or plan.config_digest not in (None, config):
+        stored = connection.execute(select(*columns).where(d.name == plan.directory)).one_or_none()
+    relations, config, groups, feed, position = stored if stored is not None else (None,) * 5
+    same_cursor = plan.cursor is None or (plan.cursor.feed.value == feed and dict(plan.cursor.position) == position)
+    known = plan.config_digest in (None, config) and plan.groups_version in (None, groups)
+    if relations != plan.relations_digest or not (known and same_cursor):
         with applying.transaction() as connection:
             applying.finish(connection, plan)
 

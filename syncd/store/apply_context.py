@@ -10,11 +10,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, func, insert, select, update
 
-from syncd.errors import StoppedError, StoreError
+from syncd.errors import RunStateError, StoppedError, StoreError
 from syncd.model.plan import Plan
 from syncd.store import schema as t
 from syncd.store.among import among
@@ -76,10 +76,18 @@ class Applying:
 
     def finish(self, connection: Connection, plan: Plan) -> None:
         """Mark the plan as applied whole; in its last transaction."""
-        values = {"relations_digest": plan.relations_digest}
+        values: dict[str, Any] = {"relations_digest": plan.relations_digest}
         if plan.config_digest is not None:
             values["config_digest"] = plan.config_digest
-        connection.execute(update(t.directories).where(t.directories.c.id == self.directory_id).values(values))
+        if plan.groups_version is not None:
+            values["groups_version"] = plan.groups_version
+        here = update(t.directories).where(t.directories.c.id == self.directory_id)
+        if plan.cursor is not None:
+            values |= {"feed": plan.cursor.feed.value, "cursor": dict(plan.cursor.position)}
+            values["cursor_version"] = plan.cursor_replaces + 1
+            here = here.where(t.directories.c.cursor_version == plan.cursor_replaces)
+        if connection.execute(here.values(values)).rowcount != 1:
+            raise RunStateError(f"the cursor of {self.directory} was moved by somebody else")
 
 
 def open_directory(connection: Connection, name: str, *, at: datetime) -> int:

@@ -7,19 +7,30 @@ gets memberships and grants in the same transaction: nobody is ever seen without
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from operator import attrgetter
 
 from sqlalchemy import Connection
 
 from syncd.errors import StoreError
 from syncd.model.plan import Link, PersonChange
-from syncd.model.records import FieldValue, PersonRecord
+from syncd.model.records import ACCOUNT_FIELDS, FieldValue, PersonRecord
 from syncd.store import schema as t
 from syncd.store.apply_context import Applying, require
 from syncd.store.apply_names import key_of
-from syncd.store.apply_values import ACCESS_COLUMNS, PLAIN, access_row, other_fields, plain_value, write_other_fields
+from syncd.store.apply_values import (
+    ACCESS_COLUMNS,
+    ACCOUNT_COLUMNS,
+    PLAIN,
+    RECORD_COLUMNS,
+    access_row,
+    account_value,
+    other_fields,
+    plain_value,
+    write_other_fields,
+)
 from syncd.store.audit import CREATED
 from syncd.store.bulk import Block, Row, bulk_insert_all
 
@@ -99,7 +110,7 @@ def new_people(applying: Applying, changes: Sequence[PersonChange], ids: Sequenc
 def _blocks(applying: Applying, people: Sequence[Person], names: Collection[str], relations: Relations) -> Iterator[Block]:
     """In this order PostgreSQL is busiest while there is most to be made."""
     yield t.users, *_user_rows(applying, people, names)
-    yield t.identities, IDENTITY_COLUMNS, _identity_rows(applying, people)
+    yield t.identities, *_identity_rows(applying, people, names)
     yield t.audit_events, CREATED, _events(applying, people, relations)
     access = (access_row(applying, id_, record.fields) for id_, record in people)
     yield t.access, ACCESS_COLUMNS, [row for row in access if row is not None]
@@ -119,11 +130,28 @@ def _user_rows(applying: Applying, people: Sequence[Person], names: Collection[s
     return (*columns, "birthday"), [(*row, day) for row, day in zip(rows, birthdays, strict=True)]
 
 
-def _identity_rows(applying: Applying, people: Sequence[Person]) -> list[Row]:
+def _identity_rows(applying: Applying, people: Sequence[Person], names: Collection[str]) -> tuple[Sequence[str], list[Row]]:
+    """What few have - account fields, a link - has columns only where somebody has it."""
     directory_id, at = applying.directory_id, applying.at_text
-    return [
+    records = [name for name in RECORD_COLUMNS if any(getattr(record, name) is not None for _, record in people)]
+    accounts = [name for name in ACCOUNT_FIELDS if name in names]
+    rows: list[Row] = [
         (id_, directory_id, r.entry_id, r.dn, r.dn_key, bytearray(r.fingerprint), r.member_key, at, at) for id_, r in people
     ]
+    if records:
+        values = attrgetter(*records) if len(records) > 1 else _single(records[0])
+        rows = [(*row, *values(record)) for row, (_, record) in zip(rows, people, strict=True)]
+    if accounts:
+        rows = [
+            (*row, *[account_value(record.fields.get(name)) for name in accounts])
+            for row, (_, record) in zip(rows, people, strict=True)
+        ]
+    return (*IDENTITY_COLUMNS, *records, *(ACCOUNT_COLUMNS[name] for name in accounts)), rows
+
+
+def _single(name: str) -> Callable[[PersonRecord], tuple[object]]:
+    get = attrgetter(name)
+    return lambda record: (get(record),)
 
 
 def _link_rows(people: Sequence[Person], targets: Targets, numbers: Mapping[str, int], what: str) -> list[Row]:

@@ -12,17 +12,20 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, insert, literal, select, update
 
 from syncd.model.plan import Action, PersonChange
-from syncd.model.records import FieldValue
+from syncd.model.records import ACCOUNT_FIELDS, FieldValue
 from syncd.store import schema as t
 from syncd.store.among import among
 from syncd.store.apply_context import Applying
 from syncd.store.apply_names import NAMES, Name, claimed_by, final_name, given_up_by, key_of
 from syncd.store.apply_values import (
     ACCESS_COLUMNS,
+    ACCOUNT_COLUMNS,
     DN,
     PLACE,
     PLAIN,
+    RECORD_COLUMNS,
     access_row,
+    account_value,
     other_fields,
     plain_value,
     write_other_fields,
@@ -78,19 +81,29 @@ def missing_reason(applying: Applying) -> str:
 def _write_identities(connection: Connection, applying: Applying, changes: Sequence[PersonChange]) -> None:
     moved = [user_id_of(change) for change in changes if DN in change.fields]
     _remember_dns(connection, applying, moved)
-    # the columns differ by these two, and a statement has one set of columns
-    groups: defaultdict[tuple[bool, bool], list[Row]] = defaultdict(list)
+    # the columns differ by these, and a statement has one set of columns
+    groups: defaultdict[tuple[bool, bool, tuple[str, ...]], list[Row]] = defaultdict(list)
     for change in changes:
         assert change.after is not None
         record, is_moved = change.after, DN in change.fields
-        values = (record.dn, record.dn_key, bytearray(record.fingerprint), record.member_key)
+        accounts = tuple(name for name in ACCOUNT_FIELDS if name in change.fields)
+        values: Row = (record.dn, record.dn_key, bytearray(record.fingerprint), record.member_key)
+        values += (record.version, record.primary_group, record.link_key)
+        values += tuple(account_value(change.fields[name][1]) for name in accounts)
         since = (applying.at_text,) if is_moved else ()
         row = (*values, *since, user_id_of(change), applying.directory_id)
-        groups[is_moved, change.action is Action.RETURN].append(row)
-    for (is_moved, returned), rows in groups.items():
-        columns = ("dn", "dn_key", "fingerprint", "member_key", *(("dn_since",) if is_moved else ()))
+        groups[is_moved, change.action is Action.RETURN, accounts].append(row)
+    for (is_moved, returned, accounts), rows in groups.items():
+        columns = ("dn", "dn_key", "fingerprint", "member_key", *RECORD_COLUMNS, *(ACCOUNT_COLUMNS[a] for a in accounts))
+        columns += ("dn_since",) if is_moved else ()
         also = "missing_since = NULL, missing_reason = NULL" if returned else ""
         bulk_update(connection, t.identities, columns=columns, keys=IDENTITY_KEYS, rows=rows, also=also)
+
+
+def write_versions(connection: Connection, applying: Applying, versions: Sequence[tuple[str, str]]) -> None:
+    """Note the new versions of entries of which nothing else changed."""
+    rows = [(version, applying.directory_id, entry_id) for entry_id, version in versions]
+    bulk_update(connection, t.identities, columns=("version",), keys=("directory_id", "entry_id"), rows=rows)
 
 
 def _remember_dns(connection: Connection, applying: Applying, user_ids: Sequence[int]) -> None:

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import Connection, Table
 
 from syncd.errors import StoreError
-from syncd.model.records import CUSTOM_PREFIX, Fields, FieldValue
+from syncd.model.records import ACCOUNT_FIELDS, ACCOUNT_PREFIX, CUSTOM_PREFIX, Fields, FieldValue
 from syncd.store import schema as t
 from syncd.store.apply_context import Applying, number_of
-from syncd.store.bulk import Row, Value, bulk_delete, bulk_insert
+from syncd.store.bulk import Row, Value, bulk_delete, bulk_insert, time_text
 from syncd.store.types import to_json
 
 # fields that are columns of `users`
@@ -27,6 +27,10 @@ PLAIN = (
 PLACE = ("organization", "unit")
 # not a field of the person but of the identity
 DN = "dn"
+
+# columns of `identities` beside those every identity has: PersonRecord's, and the account fields
+RECORD_COLUMNS = ("version", "primary_group", "link_key")
+ACCOUNT_COLUMNS = {name: "account_" + name.removeprefix(ACCOUNT_PREFIX) for name in ACCOUNT_FIELDS}
 
 ACCESS_COLUMNS = ("user_id", "organization_id", "unit_id", "directory_id")
 
@@ -49,6 +53,13 @@ def plain_value(value: FieldValue) -> Value:
     return None
 
 
+def account_value(value: FieldValue) -> Value:
+    """The value of an account field for the driver."""
+    if isinstance(value, datetime):
+        return time_text(value)
+    return value if isinstance(value, bool) else None
+
+
 def access_row(applying: Applying, user_id: int, fields: Fields) -> Row | None:
     """The row that says where the directory puts the person, for ACCESS_COLUMNS; None when it says nothing."""
     organization, unit = fields.get("organization"), fields.get("unit")
@@ -60,7 +71,8 @@ def access_row(applying: Applying, user_id: int, fields: Fields) -> Row | None:
 
 def other_fields(names: Iterable[str]) -> list[str]:
     """Those of the names that live in tables of their own. Raises StoreError for a name nobody knows."""
-    found = sorted(name for name in names if name not in PLAIN and name not in PLACE and name != DN)
+    own = (*PLAIN, *PLACE, DN, *ACCOUNT_FIELDS)
+    found = sorted(name for name in names if name not in own)
     for name in found:
         if name not in _LISTS and name != "avatar" and not name.startswith(CUSTOM_PREFIX):
             raise StoreError(f"the plan sets a field that the store does not have: {name!r}")

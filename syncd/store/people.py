@@ -12,7 +12,7 @@ from syncd.model.records import CUSTOM_PREFIX, DirectoryPresence, FieldValue, St
 from syncd.store import schema as t
 from syncd.store.among import among
 from syncd.store.apply_context import batches
-from syncd.store.apply_values import PLACE, PLAIN
+from syncd.store.apply_values import ACCOUNT_COLUMNS, PLACE, PLAIN
 from syncd.store.types import from_json
 
 # people per query: PostgreSQL may well read a whole table for some hundreds of keys, so better rarely
@@ -38,7 +38,8 @@ def _identities(connection: Connection, number: int, entry_ids: Sequence[str]) -
     named = and_(sources.organization_id == access.organization_id, sources.directory_id == i.directory_id)
     return (
         select(
-            i.user_id, i.entry_id, i.dn, i.dn_key, i.fingerprint, i.missing_since, i.member_key,
+            i.user_id, i.entry_id, i.dn, i.dn_key, i.fingerprint, i.missing_since, i.member_key, i.primary_group, i.link_key,
+            *(t.identities.c[name] for name in ACCOUNT_COLUMNS.values()),
             *(t.users.c[name] for name in PLAIN),
             sources.external_key.label("organization"), units.external_key.label("unit"),
         )
@@ -52,10 +53,10 @@ def _identities(connection: Connection, number: int, entry_ids: Sequence[str]) -
 
 def _person(row: Sequence[Any], others: dict[str, FieldValue]) -> StoredPerson:
     """`row` as `_identities` selects it."""
-    user_id, entry_id, dn, dn_key, fingerprint, missing_since, member_key, *values = row
+    user_id, entry_id, dn, dn_key, fingerprint, missing_since, member_key, primary_group, link_key, *values = row
     presence = DirectoryPresence.ACTIVE if missing_since is None else DirectoryPresence.MISSING
-    fields = dict(zip((*PLAIN, *PLACE), values, strict=True)) | others
-    return StoredPerson(user_id, entry_id, dn, dn_key, fingerprint, presence, fields, member_key)
+    fields = dict(zip((*ACCOUNT_COLUMNS, *PLAIN, *PLACE), values, strict=True)) | others
+    return StoredPerson(user_id, entry_id, dn, dn_key, fingerprint, presence, fields, member_key, primary_group, link_key)
 
 
 def _other_fields(connection: Connection, user_ids: Sequence[int]) -> dict[int, dict[str, FieldValue]]:

@@ -21,9 +21,7 @@ from syncd.store.engine import read, write
 COMPLETE = tuple(outcome.value for outcome in Outcome if outcome.complete)
 FINAL = tuple(outcome.value for outcome in Outcome if outcome.final)
 # modes that read the directory: only those say that the store is true to it
-READING = (Mode.FULL.value, Mode.CHANGES.value)
-# a mode does everything that those before it do
-_REACH = (Mode.ROLES, Mode.CHANGES, Mode.FULL)
+READING = tuple(mode.value for mode in Mode if mode.reads)
 # a queued run may be started between two statements of a request, never this often
 _ATTEMPTS = 20
 
@@ -52,12 +50,12 @@ class SqlRunStore:
         started after that time is given back too.
         """
         queued = self.next_queued(directory)
-        if queued is not None and _wider(queued.mode, mode) is queued.mode:
+        if queued is not None and queued.mode.covers(mode):
             return queued, False
         values = {"directory": directory, "mode": mode.value, "trigger": trigger.value, "actor": actor, "requested_at": at}
         with write(self._engine) as connection:
             for _ in range(_ATTEMPTS):
-                row = _started_after(connection, directory, since) if since is not None else None
+                row = _started_after(connection, directory, mode, since) if since is not None else None
                 row = row or _raise_mode(connection, directory, mode)
                 if row is not None:
                     return _run(row), False
@@ -102,6 +100,8 @@ class SqlRunStore:
             counts=None if result.counts is None else dict(result.counts),
             verdict=result.verdict,
             plan_id=result.plan_id,
+            feed=result.feed,
+            feed_reason=result.feed_reason,
         )
 
     def _step(self, run_id: int, before: Outcome, **values: Any) -> Run:
@@ -153,6 +153,11 @@ class SqlRunStore:
         """The last run that ended, whichever way."""
         return self._one(_newest(_of(directory).where(t.runs.c.outcome.in_(FINAL))))
 
+    def last_started(self, directory: str, *, mode: Mode) -> Run | None:
+        """The newest run that started and read at least as much as one of that mode does."""
+        enough = t.runs.c.mode.in_(_reading_at_least(mode))
+        return self._one(_newest(_of(directory).where(t.runs.c.started_at.is_not(None), enough)))
+
     def prune(self, *, finished_before: datetime) -> int:
         """Delete finished runs older than that, except each directory's last complete one; how many."""
         kept = select(func.max(t.runs.c.id)).where(*_COMPLETE_READ).group_by(t.runs.c.directory)
@@ -177,21 +182,20 @@ def _newest(wanted: Select[Any]) -> Select[Any]:
     return wanted.order_by(t.runs.c.id.desc()).limit(1)
 
 
-def _wider(one: Mode, other: Mode) -> Mode:
-    """The mode that does what both do."""
-    return max(one, other, key=_REACH.index)
+def _reading_at_least(mode: Mode) -> list[str]:
+    return [found.value for found in Mode if found.reads and found.covers(mode)]
 
 
-def _started_after(connection: Connection, directory: str, since: datetime) -> Row[Any] | None:
-    """The newest run that reads and started later than that."""
-    later = _of(directory).where(t.runs.c.started_at > since, t.runs.c.mode.in_(READING))
+def _started_after(connection: Connection, directory: str, mode: Mode, since: datetime) -> Row[Any] | None:
+    """The newest run that reads as much and started later than that."""
+    later = _of(directory).where(t.runs.c.started_at > since, t.runs.c.mode.in_(_reading_at_least(mode)))
     return connection.execute(_newest(later)).first()
 
 
 def _raise_mode(connection: Connection, directory: str, mode: Mode) -> Row[Any] | None:
     """The queued run, with this mode when its own does less; None when there is none any more."""
     queued = t.runs.c.directory == directory, t.runs.c.outcome == Outcome.QUEUED.value
-    less = [found.value for found in _REACH if _wider(found, mode) is not found]
+    less = [found.value for found in Mode if not found.covers(mode)]
     raised = update(t.runs).where(*queued, t.runs.c.mode.in_(less)).values(mode=mode.value).returning(*t.runs.c)
     return connection.execute(raised).first() or connection.execute(select(t.runs).where(*queued)).first()
 

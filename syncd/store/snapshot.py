@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, and_, select
+from sqlalchemy import Connection, Engine, Select, and_, func, select
 
+from syncd.model.feed import Cursor, FeedKind, StoredCursor
 from syncd.model.plan import Link, Plan
 from syncd.model.records import (
     Issue,
@@ -25,18 +26,35 @@ from syncd.model.records import (
 )
 from syncd.services.ports import Protected, StoredStructure
 from syncd.store import schema as t
+from syncd.store.among import among
 from syncd.store.apply import apply_plan
+from syncd.store.apply_context import batches
 from syncd.store.engine import read
 from syncd.store.guardfacts import populations, protected_people
 from syncd.store.names import holders
-from syncd.store.people import load_people
+from syncd.store.people import PEOPLE, load_people
 from syncd.store.purge import count_purgeable, purge_people
 
 # rows fetched at a time
 FETCH = 5000
-IDENTITY_KEYS = ("dn_key", "member_key")
+IDENTITY_KEYS = ("dn_key", "member_key", "primary_group")
 
 identities, role_identifiers = t.identities.c, t.role_identifiers.c
+
+_IDENTITIES = select(
+    identities.entry_id,
+    identities.user_id,
+    identities.fingerprint,
+    identities.missing_since.is_(None),
+    identities.dn,
+    identities.version,
+)
+
+
+def _identity(row: Sequence[Any]) -> tuple[str, StoredIdentity]:
+    """`row` as `_IDENTITIES` selects it."""
+    entry_id, user_id, fingerprint, present, dn, version = row
+    return entry_id, StoredIdentity(user_id, fingerprint, bool(present), dn, version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +64,41 @@ class SqlSyncStore:
     engine: Engine
 
     def identities(self, directory: str) -> dict[str, StoredIdentity]:
-        query = _of(directory, select(identities.entry_id, identities.user_id, identities.fingerprint,
-                                      identities.missing_since.is_(None), identities.dn))  # fmt: skip
         known: dict[str, StoredIdentity] = {}
         with read(self.engine) as connection:
-            for rows in _stream(connection, query):
-                known.update(
-                    [
-                        (entry_id, StoredIdentity(user_id, fingerprint, bool(present), dn))
-                        for entry_id, user_id, fingerprint, present, dn in rows
-                    ]
-                )
+            for rows in _stream(connection, _of(directory, _IDENTITIES)):
+                known.update(map(_identity, rows))
         return known
+
+    def identities_of(self, directory: str, entry_ids: Collection[str]) -> dict[str, StoredIdentity]:
+        known: dict[str, StoredIdentity] = {}
+        with read(self.engine) as connection:
+            number = connection.scalar(select(t.directories.c.id).where(t.directories.c.name == directory))
+            for chunk in batches(sorted(entry_ids), PEOPLE):
+                query = _IDENTITIES.where(
+                    identities.directory_id == (number or 0), among(connection, identities.entry_id, chunk)
+                )
+                known.update(map(_identity, connection.execute(query)))
+        return known
+
+    def present_count(self, directory: str) -> int:
+        query = _of(directory, select(func.count())).where(identities.missing_since.is_(None))
+        with read(self.engine) as connection:
+            return connection.scalar(query) or 0
+
+    def cursor(self, directory: str) -> StoredCursor | None:
+        d = t.directories.c
+        query = select(d.feed, d.cursor, d.cursor_version, d.config_digest, d.relations_digest).where(d.name == directory)
+        with read(self.engine) as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None or row.feed is None:
+            return None
+        return StoredCursor(
+            cursor=Cursor(feed=FeedKind(row.feed), position=row.cursor),
+            version=row.cursor_version,
+            config_digest=row.config_digest,
+            relations_digest=row.relations_digest,
+        )
 
     def people(self, directory: str, entry_ids: Collection[str]) -> Mapping[str, StoredPerson]:
         with read(self.engine) as connection:
@@ -67,8 +108,9 @@ class SqlSyncStore:
         if by not in IDENTITY_KEYS:
             raise ValueError(f"people have no key {by!r}")
         column = t.identities.c[by]
-        query = _of(directory, select(column, identities.entry_id))
+        pair = (identities.entry_id, column) if by == "primary_group" else (column, identities.entry_id)
         # two may have one DN in the store, when whoever had it could not be moved on: it is the newcomer's
+        query = _of(directory, select(*pair))
         query = query.where(identities.missing_since.is_(None), column.is_not(None)).order_by(identities.dn_since)
         keys: dict[str, str] = {}
         with read(self.engine) as connection:
@@ -79,9 +121,11 @@ class SqlSyncStore:
     def structure(self, directory: str) -> StoredStructure:
         with read(self.engine) as connection:
             mine = t.directories.c.name == directory
-            columns = (t.directories.c.id, t.directories.c.relations_digest, t.directories.c.config_digest)
-            row = connection.execute(select(*columns).where(mine)).one_or_none()
-            number, digest, config_digest = row if row is not None else (0, None, None)
+            d = t.directories.c
+            row = connection.execute(
+                select(d.id, d.relations_digest, d.config_digest, d.groups_version).where(mine)
+            ).one_or_none()
+            number, digest, config_digest, groups_version = row if row is not None else (0, None, None, None)
             organizations, units = _organizations_and_units(connection, number)
             return StoredStructure(
                 organizations=organizations,
@@ -90,6 +134,7 @@ class SqlSyncStore:
                 roles=frozenset(connection.scalars(select(t.roles.c.name))),
                 relations_digest=digest,
                 config_digest=config_digest,
+                groups_version=groups_version,
             )
 
     def memberships(self, directory: str) -> Iterator[Link]:

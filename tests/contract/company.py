@@ -140,7 +140,7 @@ class Company:
         resolution = resolve(
             changes, claimants, holders, directory=self.name, leaving=lambda e: e in absent, dn_of=lambda e: known[e].dn
         )
-        disabled = disable_missing(known, self.people, self.store.people(self.name, gone)) if gone else []
+        disabled = disable_missing(gone, self.store.people(self.name, gone)) if gone else []
         return replace(
             plan, people=resolution.accepted + tuple(disabled), releases=resolution.releases, issues_opened=resolution.issues
         )

@@ -14,10 +14,18 @@ import uuid
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from syncd.errors import ConnectionLostError, DirectoryError, IncompleteReadError, InvalidFilterError, NoSuchBaseError
+from syncd.errors import (
+    ConnectionLostError,
+    CursorRefusedError,
+    DirectoryError,
+    IncompleteReadError,
+    InvalidFilterError,
+    NoSuchBaseError,
+)
 from syncd.model.attributes import canonical_attribute
 from syncd.model.dn import is_under, normalize, parent_key
 from syncd.model.entry import Entry
+from syncd.model.feed import Changes, Cursor, FeedKind
 from syncd.model.reading import Scope, Search, ServerInfo, Verdict
 from tests.fakes.filters import matcher
 
@@ -42,6 +50,10 @@ class FakeDirectory:
     connects: list[str] = field(default_factory=list)
     searches: list[Search] = field(default_factory=list)
     open_sessions: int = 0
+    # ids of entries that changed, in order: what its feed tells
+    log: list[str] = field(default_factory=list)
+    # why no cursor is accepted
+    refuses: str | None = None
     _cut: tuple[int, type[DirectoryError], str | None] | None = None
     _references: tuple[str, ...] = ()
     _hidden_dns: set[str] = field(default_factory=set)
@@ -177,6 +189,21 @@ class FakeSession:
         if limit is not None and len(found) > limit:
             raise error(f"the search for {search.purpose} broke off.")
         return found
+
+    def position(self, feed: FeedKind, searches: Sequence[Search]) -> Cursor:
+        if self._directory.refuses is not None:
+            raise CursorRefusedError(self._directory.refuses)
+        return Cursor(feed=feed, position={"at": str(len(self._directory.log))})
+
+    def changes(self, cursor: Cursor, searches: Sequence[Search]) -> Changes:
+        if self._directory.refuses is not None:
+            raise CursorRefusedError(self._directory.refuses)
+        log = self._directory.log
+        touched = set(log[int(cursor.position["at"]) :])
+        return Changes(touched={"": touched}, cursor=replace(cursor, position={"at": str(len(log))}))
+
+    def watch(self, cursor: Cursor, searches: Sequence[Search]) -> Iterator[Changes]:
+        raise CursorRefusedError("the fake tells of nothing")
 
     def close(self) -> None:
         if not self._closed:

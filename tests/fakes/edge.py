@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -241,6 +242,31 @@ class FakeLease:
         return directory not in self.held
 
 
+class FakeWatches:
+    """Watches what a test moves: `tell(directory)` says that something changed."""
+
+    def __init__(self) -> None:
+        self.closed = threading.Event()
+        self._told: dict[str, queue.SimpleQueue[bool]] = {}
+
+    def tell(self, directory: str) -> None:
+        self._queue(directory).put(True)
+
+    def watch(self, directory: str, *, changed: Callable[[], None], watching: Callable[[], None]) -> str:
+        watching()
+        while self._queue(directory).get():
+            changed()
+        return "closed"
+
+    def close(self) -> None:
+        self.closed.set()
+        for told in self._told.values():
+            told.put(False)
+
+    def _queue(self, directory: str) -> queue.SimpleQueue[bool]:
+        return self._told.setdefault(directory, queue.SimpleQueue())
+
+
 class FakeQueries:
     """Numbers of the store."""
 
@@ -257,6 +283,7 @@ class FakeRuntime:
         self.runs = runs or FakeRuns()
         self.sync = FakeSync(self.runs, self.clock, tuple(settings.directories))
         self.queries = FakeQueries()
+        self.watches = FakeWatches()
         self.plans = self.holds = FakePlans(self.runs)
         self.lease = FakeLease()
         self.store_error: StoreError | None = None
@@ -282,6 +309,7 @@ def settings_of(*names: str, token: str | None = "operator-token-of-the-tests", 
     directory = {
         "urls": ["ldap://127.0.0.1:1"],
         "base_dn": "dc=example,dc=com",
+        "feed": "full",
         "schedule": {"changes": "every 5m", "full": None, "jitter": 0} | schedule,
     }
     return RootSettings.model_validate(

@@ -12,8 +12,6 @@ from datetime import datetime
 from syncd.errors import LeaseHeldError, NotFoundError, RunStateError
 from syncd.model.run import Mode, Outcome, Run, RunResult, Trigger
 
-REACH = [Mode.ROLES, Mode.CHANGES, Mode.FULL]
-
 
 class MemoryRunStore:
     """RunStore of one process."""
@@ -35,11 +33,11 @@ class MemoryRunStore:
     ) -> tuple[Run, bool]:
         with self._lock:
             later = self._newest(directory, lambda run: bool(since and run.started_at and run.started_at > since))
-            if later is not None and later.mode is not Mode.ROLES:
+            if later is not None and later.mode.reads and later.mode.covers(mode):
                 return later, False
             queued = self._newest(directory, lambda run: run.outcome is Outcome.QUEUED)
             if queued is not None:
-                return self._put(replace(queued, mode=max(queued.mode, mode, key=REACH.index))), False
+                return self._put(queued if queued.mode.covers(mode) else replace(queued, mode=mode)), False
             number = next(self._numbers)
             run = Run(
                 id=number, directory=directory, mode=mode, trigger=trigger, actor=actor, outcome=Outcome.QUEUED, requested_at=at
@@ -84,6 +82,9 @@ class MemoryRunStore:
 
     def last_finished(self, directory: str) -> Run | None:
         return self._newest(directory, lambda run: run.outcome.final)
+
+    def last_started(self, directory: str, *, mode: Mode) -> Run | None:
+        return self._newest(directory, lambda run: bool(run.started_at and run.mode.reads and run.mode.covers(mode)))
 
     def prune(self, *, finished_before: datetime) -> int:
         with self._lock:
@@ -145,4 +146,4 @@ class MemoryLease:
 
 
 def _complete_read(run: Run) -> bool:
-    return run.outcome.complete and run.mode is not Mode.ROLES
+    return run.outcome.complete and run.mode.reads

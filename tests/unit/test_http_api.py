@@ -204,7 +204,7 @@ async def test_a_run_in_full(host: FakeHost, client: TestClient, token: dict[str
         "requested_at": "2026-03-02T12:00:00Z", "started_at": "2026-03-02T11:59:59Z",
         "finished_at": "2026-03-02T12:00:00Z", "phase": None, "server": None, "entries_read": 0,
         "code": "connect_timeout", "message": "ldap1 did not answer", "advice": "Check the route.", "counts": None,
-        "verdict": None, "plan_id": None,
+        "verdict": None, "plan_id": None, "feed": None, "feed_reason": None,
     }  # fmt: skip
 
 

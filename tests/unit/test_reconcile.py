@@ -61,7 +61,7 @@ def test_missing_are_those_present_before_and_not_seen() -> None:
         "long gone": StoredIdentity(3, b"", False, ""),
     }
     assert missing_ids(known, ["there", "new"]) == ["gone"]
-    assert disable_missing(known, {"there"}, {"gone": person()}) == [PersonChange(Action.DISABLE, "gone", None, person(), {})]
+    assert disable_missing(["gone"], {"gone": person()}) == [PersonChange(Action.DISABLE, "gone", None, person(), {})]
     # whoever was seen may come one by one, and in any order
     assert missing_ids(known | {"a": StoredIdentity(4, b"", True, "")}, iter(["there", "a"])) == ["gone"]
 

@@ -397,7 +397,7 @@ class Company:
         settled = resolve(
             changes, Claimants(changes), holders, directory="corp", leaving=missing.__contains__, dn_of=lambda e: known[e].dn
         )
-        people = (*settled.accepted, *disable_missing(known, directory, {e: self.people[e] for e in leaving}))
+        people = (*settled.accepted, *disable_missing(leaving, {e: self.people[e] for e in leaving}))
         there = {e for e in directory if e in self.present()}
         there |= {change.entry_id for change in people if change.action in (Action.CREATE, Action.RETURN)}
         keys = self.person_keys(people, directory)

@@ -7,6 +7,7 @@ finds the right module.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from syncd.directory.feeds import dirsync, syncrepl, timestamp, usn
 from syncd.directory.feeds.options import Options
@@ -17,7 +18,23 @@ from syncd.model.reading import Search, ServerInfo
 
 __all__ = ["Options", "changes", "position", "watch"]
 
-_FEEDS = {FeedKind.SYNCREPL: syncrepl, FeedKind.DIRSYNC: dirsync, FeedKind.USN: usn, FeedKind.TIMESTAMP: timestamp}
+
+class _Feed(Protocol):
+    """What each module has."""
+
+    def position(self, wire: Wire, searches: Sequence[Search], *, server: ServerInfo, options: Options) -> Cursor: ...
+
+    def changes(
+        self, wire: Wire, cursor: Cursor, searches: Sequence[Search], *, server: ServerInfo, options: Options
+    ) -> Changes: ...
+
+
+_FEEDS: dict[FeedKind, _Feed] = {
+    FeedKind.SYNCREPL: syncrepl,
+    FeedKind.DIRSYNC: dirsync,
+    FeedKind.USN: usn,
+    FeedKind.TIMESTAMP: timestamp,
+}
 
 
 def position(wire: Wire, feed: FeedKind, searches: Sequence[Search], *, server: ServerInfo, options: Options) -> Cursor:

@@ -9,6 +9,7 @@ import pytest
 from syncd.model.entry import Entry
 from syncd.model.reading import Search
 from syncd.services.ports import Reading
+from syncd.services.reading import Reader
 from tests.functional.sync.conftest import SiteFactory
 from tests.functional.sync.site import Site
 
@@ -53,15 +54,13 @@ def test_a_hidden_canary_fails_the_run(watched: Site, acl: str, what: str) -> No
 
 def test_a_canary_that_goes_while_the_read_lasts(watched: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rights that change between the first page and the last are seen by the second look."""
-    from syncd.services import collect
+    pages = Reader.pages
 
-    pages = collect.Collector._pages
-
-    def hiding(self: collect.Collector, *arguments: object) -> Iterator[Sequence[Entry]]:
+    def hiding(self: Reader, search: Search, *, counted: bool = True) -> Iterator[Sequence[Entry]]:
         watched.slapd.set_acl("to attrs=title by * none", READ_ALL)
-        return pages(self, *arguments)  # type: ignore[arg-type]
+        return pages(self, search, counted=counted)
 
-    monkeypatch.setattr(collect.Collector, "_pages", hiding)
+    monkeypatch.setattr(Reader, "pages", hiding)
     run = watched.sync()
     assert (run.outcome, run.code) == ("failed", "canary_missing")
 

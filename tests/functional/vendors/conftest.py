@@ -42,6 +42,12 @@ def slapd_site(request: pytest.FixtureRequest, sqlite_url: str) -> VendorSite:
 
 
 @pytest.fixture
+def slapd_feed_site(request: pytest.FixtureRequest, sqlite_url: str) -> VendorSite:
+    """With what syncrepl needs."""
+    return open_site(request.getfixturevalue("make_slapd")(overlays=("syncprov",)), sqlite_url, {})
+
+
+@pytest.fixture
 def ds389_site(request: pytest.FixtureRequest, sqlite_url: str) -> VendorSite:
     return open_site(request.getfixturevalue("ds389_ou"), sqlite_url, {})
 

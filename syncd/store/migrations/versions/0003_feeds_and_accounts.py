@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -13,41 +15,39 @@ depends_on = None
 KEY = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 TIME = sa.DateTime(timezone=True)
 
-COLUMNS: dict[str, list[sa.Column[object]]] = {
+COLUMNS: dict[str, list[tuple[str, sa.types.TypeEngine[Any]]]] = {
     "identities": [
-        sa.Column("version", sa.Text(), nullable=True),
-        sa.Column("primary_group", KEY, nullable=True),
-        sa.Column("link_key", KEY, nullable=True),
-        sa.Column("account_disabled", sa.Boolean(), nullable=True),
-        sa.Column("account_locked_until", TIME, nullable=True),
-        sa.Column("account_valid_from", TIME, nullable=True),
-        sa.Column("account_expires_at", TIME, nullable=True),
-        sa.Column("account_password_must_change", sa.Boolean(), nullable=True),
-        sa.Column("account_password_expires_at", TIME, nullable=True),
+        ("version", sa.Text()),
+        ("primary_group", KEY),
+        ("link_key", KEY),
+        ("account_disabled", sa.Boolean()),
+        ("account_locked_until", TIME),
+        ("account_valid_from", TIME),
+        ("account_expires_at", TIME),
+        ("account_password_must_change", sa.Boolean()),
+        ("account_password_expires_at", TIME),
     ],
     "directories": [
-        sa.Column("groups_version", sa.LargeBinary(), nullable=True),
-        sa.Column("feed", sa.String(16), nullable=True),
-        sa.Column("cursor", sa.JSON(none_as_null=True), nullable=True),
-        sa.Column("cursor_version", sa.Integer(), server_default="0", nullable=False),
+        ("groups_version", sa.LargeBinary()),
+        ("feed", sa.String(16)),
+        ("cursor", sa.JSON(none_as_null=True)),
     ],
-    "runs": [
-        sa.Column("feed", sa.String(16), nullable=True),
-        sa.Column("feed_reason", sa.Text(), nullable=True),
-    ],
+    "runs": [("feed", sa.String(16)), ("feed_reason", sa.Text())],
 }
 
 
 def upgrade() -> None:
     for table, columns in COLUMNS.items():
-        for column in columns:
-            op.add_column(table, column.copy())
+        for name, kind in columns:
+            op.add_column(table, sa.Column(name, kind, nullable=True))
+    op.add_column("directories", sa.Column("cursor_version", sa.Integer(), server_default="0", nullable=False))
     where = sa.text("link_key IS NOT NULL")
     op.create_index("ix_identities_link_key", "identities", ["link_key"], sqlite_where=where, postgresql_where=where)
 
 
 def downgrade() -> None:
     op.drop_index("ix_identities_link_key", table_name="identities")
+    op.drop_column("directories", "cursor_version")
     for table, columns in COLUMNS.items():
-        for column in columns:
-            op.drop_column(table, column.name)
+        for name, _ in columns:
+            op.drop_column(table, name)
