@@ -113,6 +113,9 @@ class Ranging:
         if tag != _ENTRY:
             return done(message_id, code=1, text="the range begins behind the last value") if message_id in skipped else raw
         name, listed = _cut(body)
+        if not _inside(name):
+            # the rootDSE
+            return raw
         attributes = []
         for attribute in _cut(_inside(listed)):
             described, held = _cut(_inside(attribute))
