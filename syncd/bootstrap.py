@@ -107,6 +107,7 @@ def open_runtime(settings: RootSettings, *, clock: Clock | None = None, check_sc
             custom_fields=settings.custom_fields,
             store=store,
             clock=clock,
+            pushed=sync.pushed,
         ),
         plans=PlanService(holds=holds, runs=runs, clock=clock),
     )
