@@ -57,8 +57,10 @@ class PersonMapper:
         custom_fields: Mapping[str, str],
         entry_id_attribute: str,
         version_attribute: str | None = None,
+        precedence: str = "",
     ) -> None:
-        """`entry_id_attribute`: the site's, or the server's; `version_attribute`: what changes whenever an entry does.
+        """`entry_id_attribute`: the site's, or the server's; `version_attribute`: what changes whenever an entry does;
+        `precedence`: Precedence.text, which decides as much as the mapping what becomes of an entry.
 
         Raises ConfigurationError with every mistake in the mapping."""
         if problems := validate_mapping(settings, custom_fields):
@@ -72,17 +74,19 @@ class PersonMapper:
         self.uses_references = roles.enabled and "memberOf" in roles.member_attributes
         by_name = roles.enabled and "memberUid" in roles.member_attributes
         self._member_name = AttributeSource(roles.member_name_attribute) if by_name else None
+        self._link = AttributeSource(settings.link.attribute) if settings.link is not None else None
         mapped = [name for names in self._read_by.values() for name in names]
         mapped += _structure_attributes(settings)
         mapped += [roles.member_name_attribute] if by_name else []
         mapped += ["memberOf"] if self.uses_references else []
+        mapped += [settings.link.attribute] if settings.link is not None else []
         self.entry_id = entry_id_reader(entry_id_attribute)
         self.version = version_reader(version_attribute)
         # what to ask the directory for
         self.attributes = unique_attributes([entry_id_attribute, *([version_attribute] if version_attribute else []), *mapped])
         self._keys = tuple(sorted({canonical_attribute(name) for name in mapped}))
         # hash of all settings that decide what an entry becomes
-        self.digest = self._digest(settings, custom_fields, entry_id_attribute)
+        self.digest = self._digest(settings, custom_fields, entry_id_attribute, precedence)
         self._reference_texts: dict[bytes, str] = {}
 
     def fingerprint(self, entry: Entry, structure: Structure) -> bytes:
@@ -113,10 +117,10 @@ class PersonMapper:
         """
         problems: list[tuple[str, str]] = []
         fields = self._fields(entry, current_email, problems)
-        dn_key, member_key = "", None
+        dn_key, member_key, link_key = "", None, None
         try:
             dn_key = normalize(entry.dn)
-            member_key = self._member_key(entry)
+            member_key, link_key = self._member_key(entry), self._link_key(entry)
             placement = structure.place(entry)
             if placement is not None:
                 fields["organization"], fields["unit"] = placement
@@ -130,7 +134,7 @@ class PersonMapper:
                 problems.append(("missing_field", self._missing(name)))
         if problems:
             raise MappingIssue(problems[0][0], "; ".join(text for _, text in problems))
-        return PersonRecord(entry_id, entry.dn, dn_key, fingerprint, fields, member_key, self.version(entry))
+        return PersonRecord(entry_id, entry.dn, dn_key, fingerprint, fields, member_key, self.version(entry), link_key=link_key)
 
     def trace(self, entry: Entry, *, current_email: str | None = None) -> tuple[Traced, ...]:
         """Each rule with what it reads and what comes out, in the order of the settings. Never raises."""
@@ -161,7 +165,9 @@ class PersonMapper:
         return tuple(known.get(raw) or known.setdefault(raw, raw.decode("utf-8", "backslashreplace")) for raw in values)
 
     # ------------------------------------------------------------ parts
-    def _digest(self, settings: DirectorySettings, custom_fields: Mapping[str, str], entry_id_attribute: str) -> bytes:
+    def _digest(
+        self, settings: DirectorySettings, custom_fields: Mapping[str, str], entry_id_attribute: str, precedence: str
+    ) -> bytes:
         parts = [
             _VERSION,
             settings.users.model_dump(mode="json", include={"attributes", "required"}),
@@ -170,6 +176,8 @@ class PersonMapper:
             self._keys,
             self._member_name and self._member_name.label,
         ]
+        if self._link is not None or precedence:
+            parts += ["link", self._link and self._link.label, precedence]
         return blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).digest()
 
     def _compile(self, settings: DirectorySettings, kinds: Mapping[str, str]) -> None:
@@ -210,6 +218,14 @@ class PersonMapper:
             return None
         name = self._member_name.one(entry)
         return fold(name) if name is not None else None
+
+    def _link_key(self, entry: Entry) -> str | None:
+        """What cannot be read links nobody, and is no reason to leave the person out."""
+        try:
+            value = self._link.one(entry) if self._link is not None else None
+        except BadValue:
+            return None
+        return (fold(value.strip()) or None) if value is not None else None
 
     def _missing(self, name: str) -> str:
         attributes = ", ".join(self._read_by[name])

@@ -49,6 +49,8 @@ class Collector:
     mode: Mode = Mode.FULL
     # why everything must be read whatever the mode says; "" when nothing says so
     whole_because: str = ""
+    # Precedence.text
+    precedence: str = ""
     # gets the session while it is open and None after, so that someone else can close it to end a blocked read
     on_session: Callable[[DirectorySession | None], None] = lambda session: None
     _failed: set[str] = field(default_factory=set, init=False)
@@ -80,6 +82,7 @@ class Collector:
             custom_fields=self.custom_fields,
             progress=self.progress,
             stopping=self.stopping,
+            precedence=self.precedence,
         )
         require_bases(session, job.searches)
         require_canaries(session, job.settings.safety.canaries)

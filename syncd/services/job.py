@@ -48,6 +48,7 @@ class Job:
         custom_fields: Mapping[str, str],
         progress: Callable[[str, int], None],
         stopping: Callable[[], bool],
+        precedence: str = "",
     ) -> Job:
         """Raises NoEntryIdError, ConfigurationError."""
         server = session.server
@@ -59,6 +60,7 @@ class Job:
             custom_fields=custom_fields,
             entry_id_attribute=id_attribute,
             version_attribute=server.version_attribute,
+            precedence=precedence,
         )
         return cls(
             name=name,

@@ -18,6 +18,7 @@ from syncd.model.plan import Link, Plan
 from syncd.model.reading import Search, ServerInfo, Verdict
 from syncd.model.records import (
     Issue,
+    LinkedIdentity,
     NameHolder,
     OrganizationRecord,
     RoleIdentifierRecord,
@@ -139,6 +140,18 @@ class SyncStore(Protocol):
 
     def people(self, directory: str, entry_ids: Collection[str]) -> Mapping[str, StoredPerson]:
         """The stored people with these entry ids, with all their fields."""
+
+    def unsettled(self, directory: str) -> Sequence[str]:
+        """Entry ids of people present whom the directory must map anew, though their entries may not have changed."""
+
+    def linked_identities(self, link_keys: Collection[str]) -> Sequence[LinkedIdentity]:
+        """Whatever entries of whatever directory have one of these link keys, present or not, in a stable order."""
+
+    def identities_of_users(self, user_ids: Collection[int]) -> Mapping[int, Sequence[LinkedIdentity]]:
+        """All entries of these users in whatever directory; by the directories' names."""
+
+    def separate_identities(self, directory: str, *, others: Collection[str]) -> Sequence[LinkedIdentity]:
+        """The directory's entries whose link key an entry of one of the others has too, of another user."""
 
     def person_keys(self, directory: str, *, by: str) -> dict[str, str]:
         """`by="dn_key"` or `by="member_key"`: that key -> entry id, of the people present."""

@@ -43,9 +43,12 @@ def upgrade() -> None:
     op.add_column("directories", sa.Column("cursor_version", sa.Integer(), server_default="0", nullable=False))
     where = sa.text("link_key IS NOT NULL")
     op.create_index("ix_identities_link_key", "identities", ["link_key"], sqlite_where=where, postgresql_where=where)
+    where = sa.text("length(fingerprint) = 0")
+    op.create_index("ix_identities_unsettled", "identities", ["directory_id"], sqlite_where=where, postgresql_where=where)
 
 
 def downgrade() -> None:
+    op.drop_index("ix_identities_unsettled", table_name="identities")
     op.drop_index("ix_identities_link_key", table_name="identities")
     op.drop_column("directories", "cursor_version")
     for table, columns in COLUMNS.items():
