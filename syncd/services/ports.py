@@ -199,12 +199,15 @@ class SyncStore(Protocol):
         """
 
     def purgeable(self, directory: str, *, missing_before: datetime) -> int:
-        """How many people `purge` would delete."""
+        """How many people `purge` would delete, or take this directory's entry from."""
 
     def purge(
         self, directory: str, *, missing_before: datetime, run_id: int | None, at: datetime, epoch: int | None = None
     ) -> int:
-        """Delete people gone from the directory since before that time and in no other; how many. `epoch`: as for `apply`."""
+        """Delete people gone from the directory since before that time and from every other; how many. `epoch`: as for `apply`.
+
+        Who is still present in another directory stays without what this one brought; they count too.
+        """
 
 
 # ---------------------------------------------------------------- store: runs
