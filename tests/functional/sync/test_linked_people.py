@@ -48,26 +48,32 @@ class Pair:
             site.root = {"directories": directories}
 
     def sync(self, name: str, mode: Mode = Mode.FULL) -> Run:
-        """A run that must succeed."""
+        """A run that must succeed, but for entries with issues."""
         with self.hr.runtime() as runtime:
             runtime.sync.request(name, mode=mode, trigger=Trigger.CLI)
             run = runtime.sync.work(name)
         assert run is not None
-        assert run.outcome == "succeeded", f"{run.outcome}: {run.code} {run.message}"
+        expected = ("partial", "entries_unusable") if (run.counts or {}).get("issues") else ("succeeded", None)
+        assert (run.outcome, run.code or None) == expected, f"{run.outcome}: {run.code} {run.message}"
         return run
 
     def changes(self, name: str) -> dict[str, int]:
         """What a run did, of people, links, roles and issues."""
         counts = self.sync(name).counts or {}
-        return {key: count for key, count in counts.items() if count and key != "users"}
+        return {key: count for key, count in counts.items() if count and key not in ("users", "issues")}
 
     def users(self) -> dict[int, Person]:
         return {row["id"]: row for row in self.hr.rows("SELECT * FROM users ORDER BY id")}
 
     def user(self) -> Person:
-        """The only one there is."""
-        (user,) = self.users().values()
+        """Whoever has the key of Anna."""
+        sql = "SELECT DISTINCT u.* FROM users u JOIN identities i ON i.user_id = u.id WHERE i.link_key = 'e1'"
+        (user,) = self.hr.rows(sql)
         return user
+
+    def names(self) -> list[str]:
+        """Usernames of all users, in order."""
+        return sorted(user["username"] for user in self.users().values())
 
     def entries(self) -> dict[str, list[str]]:
         """Directory -> DNs of its people, in order."""
@@ -141,6 +147,12 @@ def both_have_anna(pair: Pair) -> None:
     pair.mail.add_person("anna.berg", employeeNumber=" e1 ", title="Boss", telephoneNumber="123", mail="ab@mail.example.com")
 
 
+def neighbours(pair: Pair) -> None:
+    """Somebody else in each, so that nobody's leaving empties a directory."""
+    pair.hr.add_person("bob", employeeNumber="E8")
+    pair.mail.add_person("zoe", employeeNumber="E9")
+
+
 def test_a_new_entry_with_a_known_key_is_the_same_user(pair: Pair) -> None:
     both_have_anna(pair)
     assert pair.changes("hr")["users_created"] == 1
@@ -205,13 +217,12 @@ def test_a_change_in_the_lesser_one_changes_nothing_of_the_user(pair: Pair) -> N
 # ---------------------------------------------------------------- dropping and returning
 def test_when_the_better_one_drops_somebody_the_other_decides_until_they_return(pair: Pair) -> None:
     both_have_anna(pair)
+    neighbours(pair)
     pair.sync("hr")
     pair.sync("mail")
     pair.hr.slapd.delete(f"uid=anna,{pair.hr.people_dn}")
-    for number in range(11):
-        pair.hr.add_person(f"p{number}")
     pair.sync("hr")
-    anna = min(pair.users())
+    anna = pair.user()["id"]
     assert pair.changes("mail")["users_updated"] == 1
     user = pair.users()[anna]
     assert (user["username"], user["title"], user["phone"]) == ("anna.berg", "Boss", "123")
@@ -222,6 +233,7 @@ def test_when_the_better_one_drops_somebody_the_other_decides_until_they_return(
 
 def test_who_returns_to_the_better_one_is_as_it_says_again(pair: Pair) -> None:
     both_have_anna(pair)
+    neighbours(pair)
     pair.sync("hr")
     pair.sync("mail")
     # out of the filter and back, with the same entry
@@ -238,7 +250,7 @@ def test_who_returns_to_the_better_one_is_as_it_says_again(pair: Pair) -> None:
 
 def leave(site: Site, uid: str) -> None:
     """Go where no run looks; the entry stays the same."""
-    if not site.slapd.search(site.slapd.base_dn, "(ou=gone)"):
+    if not site.slapd.search("(ou=gone)"):
         site.slapd.add_ou("gone")
     site.slapd.rename(f"uid={uid},{site.people_dn}", f"uid={uid}", new_superior=f"ou=gone,{site.slapd.base_dn}")
 
@@ -249,6 +261,7 @@ def come_back(site: Site, uid: str) -> None:
 
 def test_when_the_lesser_one_drops_somebody_the_others_row_stays_as_it_is(pair: Pair) -> None:
     both_have_anna(pair)
+    neighbours(pair)
     pair.sync("hr")
     pair.sync("mail")
     before = pair.rows_of("hr")
@@ -262,22 +275,25 @@ def test_when_the_lesser_one_drops_somebody_the_others_row_stays_as_it_is(pair: 
 def test_who_left_one_keeps_their_name_as_long_as_another_has_them(pair: Pair) -> None:
     """A newcomer is another person, whatever they are called."""
     both_have_anna(pair)
+    neighbours(pair)
     pair.sync("hr")
     pair.sync("mail")
     leave(pair.hr, "anna")
     pair.hr.add_person("anna", title="Intern", mail="intern@example.com")
     pair.sync("hr")
-    assert len(pair.users()) == 1
+    assert pair.names() == ["anna", "bob", "zoe"]
     assert pair.issue_codes() == ["username_taken"]
     # mail calls her otherwise, so that the name is free now
     pair.sync("mail")
     pair.sync("hr")
-    assert {user["username"]: user["title"] for user in pair.users().values()} == {"anna.berg": "Boss", "anna": "Intern"}
+    titles = {user["username"]: user["title"] for user in pair.users().values() if user["title"]}
+    assert titles == {"anna.berg": "Boss", "anna": "Intern"}
     assert pair.issue_codes() == []
 
 
 def test_an_incremental_run_takes_over_the_fields_of_who_left_elsewhere(pair: Pair) -> None:
     both_have_anna(pair)
+    neighbours(pair)
     pair.configure(hr={"feed": "timestamp"}, mail={"feed": "timestamp"})
     pair.sync("hr")
     pair.sync("mail")
@@ -290,6 +306,7 @@ def test_an_incremental_run_takes_over_the_fields_of_who_left_elsewhere(pair: Pa
 
 def test_purged_from_one_the_user_stays_and_is_linked_again(pair: Pair) -> None:
     both_have_anna(pair)
+    neighbours(pair)
     pair.hr.add_group("hr-admins", f"uid=anna,{pair.hr.people_dn}")
     pair.mail.add_group("mail-staff", f"uid=anna.berg,{pair.mail.people_dn}")
     pair.configure(hr={"safety": {"purge_after": "0s"}}, mail={"safety": {"purge_after": "0s"}})
@@ -301,7 +318,7 @@ def test_purged_from_one_the_user_stays_and_is_linked_again(pair: Pair) -> None:
     pair.sync("mail")
     with pair.hr.runtime() as runtime:
         assert runtime.sync.purge("mail") == 1
-    assert pair.entries() == {"hr": [f"uid=anna,{pair.hr.people_dn}"]}
+    assert f"uid=anna.berg,{pair.mail.people_dn}" not in pair.entries()["mail"]
     assert pair.roles() == {("administrator", "hr")}
     assert pair.changes("hr") == {}
     pair.mail.add_person("ab", employeeNumber="E1")
