@@ -102,7 +102,11 @@ def open_runtime(settings: RootSettings, *, clock: Clock | None = None, check_sc
         queries=Queries(engine),
         sync=sync,
         watches=WatchService(
-            directories=directories, settings=settings.directories, custom_fields=settings.custom_fields, store=store
+            directories=directories,
+            settings=settings.directories,
+            custom_fields=settings.custom_fields,
+            store=store,
+            clock=clock,
         ),
         plans=PlanService(holds=holds, runs=runs, clock=clock),
     )

@@ -42,25 +42,28 @@ class _Vendor(NamedTuple):
     # what to call it when it does not say
     product: str
     entry_id_attribute: str
+    version_attribute: str
 
 
 _VENDORS: dict[str, _Vendor] = {
     # before the others: Samba has a vendorName of its own
     "active_directory": _Vendor(
-        lambda dse: _AD_CAPABILITY in texts(dse, "supportedcapabilities"), "Active Directory", "objectguid"
+        lambda dse: _AD_CAPABILITY in texts(dse, "supportedcapabilities"), "Active Directory", "objectguid", "usnchanged"
     ),
     "openldap": _Vendor(
         lambda dse: "openldaprootdse" in _folded(dse, "objectclass") + _folded(dse, "structuralobjectclass"),
         "OpenLDAP",
         "entryuuid",
+        "entrycsn",
     ),
     "ds389": _Vendor(
         lambda dse: any(name.startswith(("389 ", "fedora", "red hat")) for name in _folded(dse, "vendorname")),
         "389 Directory Server",
         "nsuniqueid",
+        "modifytimestamp",
     ),
     # RFC 4530 is the standard; who knows a better attribute names it in the configuration
-    "generic": _Vendor(lambda dse: True, "", "entryuuid"),
+    "generic": _Vendor(lambda dse: True, "", "entryuuid", "modifytimestamp"),
 }
 
 
@@ -82,6 +85,7 @@ def server_info(
         extensions=frozenset(texts(root_dse, "supportedextension")),
         capabilities=frozenset(texts(root_dse, "supportedcapabilities")),
         entry_id_attribute=canonical_attribute(entry_id_attribute) if entry_id_attribute else known.entry_id_attribute,
+        version_attribute=known.version_attribute,
     )
 
 

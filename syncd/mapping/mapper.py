@@ -14,8 +14,10 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from syncd.errors import ConfigurationError
+from syncd.mapping.account import AccountRule
 from syncd.mapping.emails import EmailRule, FurtherEmailsRule
 from syncd.mapping.identity import entry_id_reader, version_reader
+from syncd.mapping.primary import PERSON_ATTRIBUTES, PrimaryGroupReader
 from syncd.mapping.problems import BadValue, MappingIssue
 from syncd.mapping.rules import FieldRule, compile_rule, field_kinds, record_field
 from syncd.mapping.searches import unique_attributes
@@ -25,7 +27,7 @@ from syncd.mapping.validate import validate_mapping
 from syncd.model.attributes import canonical_attribute
 from syncd.model.dn import InvalidDN, normalize
 from syncd.model.entry import Entry
-from syncd.model.records import FieldValue, PersonRecord
+from syncd.model.records import ACCOUNT_FIELDS, FieldValue, PersonRecord
 from syncd.model.text import fold
 from syncd.settings.directory import DirectorySettings
 
@@ -57,21 +59,27 @@ class PersonMapper:
         custom_fields: Mapping[str, str],
         entry_id_attribute: str,
         version_attribute: str | None = None,
+        account: AccountRule | None = None,
         precedence: str = "",
     ) -> None:
-        """`entry_id_attribute`: the site's, or the server's; `version_attribute`: what changes whenever an entry does;
-        `precedence`: Precedence.text, which decides as much as the mapping what becomes of an entry.
+        """`entry_id_attribute`: the site's, or the server's; `version_attribute`: what changes whenever an entry does.
+        `account`: without one, the records say nothing of accounts. `precedence`: Precedence.text, which decides as much as the
+        mapping what becomes of an entry.
 
-        Raises ConfigurationError with every mistake in the mapping."""
+        Raises ConfigurationError with every mistake in the mapping.
+        """
         if problems := validate_mapping(settings, custom_fields):
             raise ConfigurationError(problems=tuple(problems))
         users, roles = settings.users, settings.roles
+        self._account = account
         self._rules: list[tuple[str, Callable[[Entry], FieldValue]]] = []
         self._read_by: dict[str, tuple[str, ...]] = {}
         self._compile(settings, field_kinds(custom_fields))
         self._required = tuple((name, record_field(name)) for name in users.required)
         # whether membership stands on the person, so that `references` must be asked for each
         self.uses_references = roles.enabled and "memberOf" in roles.member_attributes
+        # the same of `primary_group`
+        self.uses_primary_group = roles.enabled and roles.primary_group
         by_name = roles.enabled and "memberUid" in roles.member_attributes
         self._member_name = AttributeSource(roles.member_name_attribute) if by_name else None
         self._link = AttributeSource(settings.link.attribute) if settings.link is not None else None
@@ -79,6 +87,8 @@ class PersonMapper:
         mapped += _structure_attributes(settings)
         mapped += [roles.member_name_attribute] if by_name else []
         mapped += ["memberOf"] if self.uses_references else []
+        mapped += account.attributes if account is not None else ()
+        mapped += PERSON_ATTRIBUTES if self.uses_primary_group else []
         mapped += [settings.link.attribute] if settings.link is not None else []
         self.entry_id = entry_id_reader(entry_id_attribute)
         self.version = version_reader(version_attribute)
@@ -88,6 +98,7 @@ class PersonMapper:
         # hash of all settings that decide what an entry becomes
         self.digest = self._digest(settings, custom_fields, entry_id_attribute, precedence)
         self._reference_texts: dict[bytes, str] = {}
+        self._primary_group = PrimaryGroupReader()
 
     def fingerprint(self, entry: Entry, structure: Structure) -> bytes:
         """16 bytes that change whenever the entry's record would; neither order of attributes nor of values matters.
@@ -134,7 +145,9 @@ class PersonMapper:
                 problems.append(("missing_field", self._missing(name)))
         if problems:
             raise MappingIssue(problems[0][0], "; ".join(text for _, text in problems))
-        return PersonRecord(entry_id, entry.dn, dn_key, fingerprint, fields, member_key, self.version(entry), link_key=link_key)
+        primary_group = self.primary_group(entry)
+        version = self.version(entry)
+        return PersonRecord(entry_id, entry.dn, dn_key, fingerprint, fields, member_key, version, primary_group, link_key)
 
     def trace(self, entry: Entry, *, current_email: str | None = None) -> tuple[Traced, ...]:
         """Each rule with what it reads and what comes out, in the order of the settings. Never raises."""
@@ -150,6 +163,9 @@ class PersonMapper:
             if value is None and not problem and name in required:
                 problem = self._missing(name)
             traced.append(Traced(name, attributes, value, problem))
+        if self._account is not None and self._account.attributes:
+            read, problem = self._account.attributes, wrong.get("account", "")
+            traced += [Traced(name, read, fields.get(name), problem) for name in ACCOUNT_FIELDS]
         return tuple(traced)
 
     def references(self, entry: Entry) -> tuple[str, ...]:
@@ -164,6 +180,10 @@ class PersonMapper:
         known = self._reference_texts
         return tuple(known.get(raw) or known.setdefault(raw, raw.decode("utf-8", "backslashreplace")) for raw in values)
 
+    def primary_group(self, entry: Entry) -> str | None:
+        """The SID of the group the entry names by primaryGroupID, None where that does not count or cannot be read."""
+        return self._primary_group.read(entry) if self.uses_primary_group else None
+
     # ------------------------------------------------------------ parts
     def _digest(
         self, settings: DirectorySettings, custom_fields: Mapping[str, str], entry_id_attribute: str, precedence: str
@@ -175,6 +195,7 @@ class PersonMapper:
             canonical_attribute(entry_id_attribute),
             self._keys,
             self._member_name and self._member_name.label,
+            self._account and self._account.digest_parts,
         ]
         if self._link is not None or precedence:
             parts += ["link", self._link and self._link.label, precedence]
@@ -211,6 +232,11 @@ class PersonMapper:
                 fields["emails"] = self._further.addresses(entry, primary)
         except BadValue as error:
             problems.append(("bad_value", f"email: {error}"))
+        if self._account is not None:
+            try:
+                fields |= self._account.fields(entry)
+            except BadValue as error:
+                problems.append(("bad_value", f"account: {error}"))
         return fields
 
     def _member_key(self, entry: Entry) -> str | None:

@@ -22,6 +22,7 @@ from syncd.model.entry import Entry
 from syncd.model.reading import Search
 from syncd.model.records import FieldValue, PersonRecord
 from syncd.model.views import unit_path
+from syncd.services.account_policy import account_rule
 from syncd.services.ports import Directory, DirectorySession
 from syncd.services.reading import require_complete
 from syncd.services.visibility import require_bases, require_canaries
@@ -119,7 +120,8 @@ class _Sample:
             require_canaries(session, [canary])
             what = f"{canary.attribute} of {canary.dn}" if canary.attribute else canary.dn
             yield CheckLine(name="canary", status=CheckStatus.PASS, text=f"{what} is seen")
-        mapper = PersonMapper(self.settings, custom_fields=self.custom_fields, entry_id_attribute=id_attribute)
+        account = account_rule(session, self.settings)
+        mapper = PersonMapper(self.settings, custom_fields=self.custom_fields, entry_id_attribute=id_attribute, account=account)
         search = structure_search(self.settings, id_attribute)
         require_bases(session, _searches(self.settings))
         units = list(_entries(session, search)) if search else []

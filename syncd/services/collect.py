@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import structlog
 
@@ -46,6 +47,8 @@ class Collector:
     # called with the phase and the number of entries read in it
     progress: Callable[[str, int], None]
     stopping: Callable[[], bool]
+    # the time of the run
+    now: datetime
     mode: Mode = Mode.FULL
     # why everything must be read whatever the mode says; "" when nothing says so
     whole_because: str = ""
@@ -80,6 +83,7 @@ class Collector:
             name=self.directory.name,
             settings=self.settings,
             custom_fields=self.custom_fields,
+            now=self.now,
             progress=self.progress,
             stopping=self.stopping,
             precedence=self.precedence,

@@ -21,6 +21,7 @@ from syncd.model.explanation import Failure, Outlook, Sighting
 from syncd.model.reading import Search
 from syncd.model.records import StoredPerson
 from syncd.model.views import DirectoryIdentity, PersonView
+from syncd.services.account_policy import account_rule
 from syncd.services.explain_entry import EntryExplainer
 from syncd.services.explain_lookup import Lookup
 from syncd.services.explain_plan import OnePlanner
@@ -61,7 +62,8 @@ class Inquiry:
         id_attribute = settings.entry_id_attribute or session.server.entry_id_attribute
         if id_attribute is None:
             raise NoEntryIdError(f"{session.server.url} has no attribute that identifies an entry for good")
-        mapper = PersonMapper(settings, custom_fields=custom_fields, entry_id_attribute=id_attribute)
+        account = account_rule(session, settings)
+        mapper = PersonMapper(settings, custom_fields=custom_fields, entry_id_attribute=id_attribute, account=account)
         self._name, self._session, self._settings, self._custom_fields = name, session, settings, custom_fields
         self._store, self._people, self._administrator_roles = store, people, administrator_roles
         self._id_attribute, self._mapper = id_attribute, mapper

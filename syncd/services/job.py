@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from syncd.errors import NoEntryIdError
+from syncd.mapping.account import AccountRule
 from syncd.mapping.configuration import configuration_digest
 from syncd.mapping.mapper import PersonMapper
 from syncd.mapping.references import GroupSet
@@ -15,10 +17,13 @@ from syncd.model.entry import Entry
 from syncd.model.feed import FeedChoice
 from syncd.model.reading import Search
 from syncd.model.records import StoredIdentity
+from syncd.services.account_policy import account_rule
 from syncd.services.feeds import choose_feed
 from syncd.services.groupversions import GroupVersions
 from syncd.services.intake import Collected
+from syncd.services.outside import outside_filter
 from syncd.services.ports import DirectorySession, StoredStructure
+from syncd.services.ranges import completed, is_partial
 from syncd.services.reading import Reader
 from syncd.settings.directory import DirectorySettings
 
@@ -37,6 +42,9 @@ class Job:
     units: Search | None
     config_digest: bytes
     choice: FeedChoice
+    account: AccountRule
+    # the time of this run, by which accounts are judged
+    now: datetime
 
     @classmethod
     def on(
@@ -46,8 +54,9 @@ class Job:
         name: str,
         settings: DirectorySettings,
         custom_fields: Mapping[str, str],
-        progress: Callable[[str, int], None],
-        stopping: Callable[[], bool],
+        now: datetime,
+        progress: Callable[[str, int], None] = lambda phase, count: None,
+        stopping: Callable[[], bool] = lambda: False,
         precedence: str = "",
     ) -> Job:
         """Raises NoEntryIdError, ConfigurationError."""
@@ -55,11 +64,13 @@ class Job:
         id_attribute = settings.entry_id_attribute or server.entry_id_attribute
         if id_attribute is None:
             raise NoEntryIdError(f"{server.url} has no attribute that identifies an entry for good")
+        account = account_rule(session, settings)
         mapper = PersonMapper(
             settings,
             custom_fields=custom_fields,
             entry_id_attribute=id_attribute,
             version_attribute=server.version_attribute,
+            account=account,
             precedence=precedence,
         )
         return cls(
@@ -73,6 +84,8 @@ class Job:
             units=structure_search(settings, id_attribute),
             config_digest=configuration_digest(settings, custom_fields, entry_id_attribute=id_attribute),
             choice=choose_feed(settings, server),
+            account=account,
+            now=now,
         )
 
     @property
@@ -90,15 +103,31 @@ class Job:
         """Read all groups into `groups`; their Plan.groups_version."""
         assert self.roles is not None, "there is a search for roles only where there are roles"
         versions = GroupVersions.of(self.session.server, self.id_attribute)
-        for batch in self.reader.pages(self.roles):
-            for entry in batch:
-                groups.add(entry)
-                versions.add(entry)
-        for batch in self.reader.among(self.roles, sorted(stored.role_identifiers.keys() - groups.seen)):
-            for entry in batch:
-                groups.add(entry)
-                versions.add(entry)
+
+        def take(batches: Iterable[Sequence[Entry]]) -> None:
+            for batch in self.whole(batches, self.settings.roles.member_attributes):
+                for entry in batch:
+                    groups.add(entry)
+                    versions.add(entry)
+
+        take(self.reader.pages(self.roles))
+        take(self.reader.among(self.roles, sorted(stored.role_identifiers.keys() - groups.seen)))
         return versions.digest()
+
+    def whole(self, batches: Iterable[Sequence[Entry]], attributes: Iterable[str]) -> Iterator[Sequence[Entry]]:
+        """The batches; entries of which the server gave only a part of these attributes come last, with all values if those can
+        be had."""
+        partial: list[Entry] = []
+        for batch in batches:
+            parts = [entry for entry in batch if is_partial(entry)]
+            partial += parts
+            yield [entry for entry in batch if not is_partial(entry)] if parts else batch
+        for entry in completed(self.session, partial, attributes, stopping=self.reader.stopping):
+            yield [entry]
+
+    def whole_people(self, batches: Iterable[Sequence[Entry]]) -> Iterable[Sequence[Entry]]:
+        """The batches of people, with all values of memberOf where that is looked at."""
+        return self.whole(batches, ("memberOf",)) if self.mapper.uses_references else batches
 
     def new_collected(self, *, structure: Structure, groups: GroupSet | None, known: Mapping[str, StoredIdentity]) -> Collected:
         return Collected(
@@ -110,6 +139,16 @@ class Job:
             known=known,
             config_digest=self.config_digest,
             issues=list(structure.issues),
+        )
+
+    def outside_filter(self, missing: Collection[str]) -> Iterator[Sequence[Entry]]:
+        """The entries of people who are not in the search because the directory has switched them off."""
+
+        def read(search: Search) -> Iterator[Sequence[Entry]]:
+            return self.reader.pages(search, counted=False)
+
+        return outside_filter(
+            read, self.people, id_attribute=self.id_attribute, missing=missing, account=self.account, now=self.now
         )
 
     def read_structure(self, stored: StoredStructure) -> Structure:

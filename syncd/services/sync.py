@@ -137,6 +137,7 @@ class SyncService:
             store=self.store,
             progress=report,
             stopping=stopping,
+            now=self.clock.now(),
             mode=mode,
             whole_because=whole_because,
             precedence=linking.precedence.text(directory),

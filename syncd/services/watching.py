@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from syncd.clock import Clock
 from syncd.model.feed import FeedKind
 from syncd.services.job import Job
 from syncd.services.ports import Directory, DirectorySession, SyncStore
@@ -28,6 +29,7 @@ class WatchService:
     settings: Mapping[str, DirectorySettings]
     custom_fields: Mapping[str, str]
     store: SyncStore
+    clock: Clock
     _sessions: dict[str, DirectorySession] = field(default_factory=dict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _closed: bool = field(default=False, init=False)
@@ -51,8 +53,7 @@ class WatchService:
                 name=directory,
                 settings=self.settings[directory],
                 custom_fields=self.custom_fields,
-                progress=lambda phase, count: None,
-                stopping=lambda: False,
+                now=self.clock.now(),
             )
             if job.choice.kind is FeedKind.FULL or not job.choice.live:
                 return f"the server does not tell of changes as they happen ({job.choice.kind.value} feed)"

@@ -64,7 +64,7 @@ def _global(values: ConfigValues) -> str:
 
 
 def _modules(values: ConfigValues) -> str:
-    modules = "".join(f"olcModuleLoad: {name}\n" for name in ("back_mdb", *values.overlays))
+    modules = "".join(f"olcModuleLoad: {name}\n" for name in ("back_mdb", "back_monitor", *values.overlays))
     return f"dn: cn=module{{0}},cn=config\nobjectClass: olcModuleList\ncn: module{{0}}\nolcModulePath: /usr/lib/ldap\n{modules}"
 
 
@@ -100,6 +100,11 @@ objectClass: olcDatabaseConfig
 olcDatabase: {{0}}config
 olcRootDN: cn=admin,cn=config
 olcRootPW: {values.root_password}
+
+dn: olcDatabase={{2}}monitor,cn=config
+objectClass: olcDatabaseConfig
+olcDatabase: {{2}}monitor
+olcAccess: {{0}}to * by dn.exact="{values.root_dn}" read
 
 dn: olcDatabase={{1}}mdb,cn=config
 objectClass: olcDatabaseConfig

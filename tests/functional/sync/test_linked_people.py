@@ -128,7 +128,7 @@ def pair(tmp_path: Path, store_url: str) -> Iterator[Pair]:
     servers, sites = [], []
     for name in ("hr", "mail"):
         (tmp_path / name).mkdir()
-        server = Slapd(tmp_path / name, base_dn=f"dc={name},dc=com").start()
+        server = Slapd(tmp_path / name, base_dn=f"dc={name},dc=com", overlays=("syncprov",)).start()
         servers.append(server)
         server.add_ou("people")
         server.add_ou("groups")
@@ -294,13 +294,13 @@ def test_who_left_one_keeps_their_name_as_long_as_another_has_them(pair: Pair) -
 def test_an_incremental_run_takes_over_the_fields_of_who_left_elsewhere(pair: Pair) -> None:
     both_have_anna(pair)
     neighbours(pair)
-    pair.configure(hr={"feed": "timestamp"}, mail={"feed": "timestamp"})
+    pair.configure(hr={"feed": "syncrepl"}, mail={"feed": "syncrepl"})
     pair.sync("hr")
     pair.sync("mail")
     leave(pair.hr, "anna")
     pair.sync("hr")
     run = pair.sync("mail", Mode.CHANGES)
-    assert run.feed == "timestamp"
+    assert run.feed == "syncrepl"
     assert pair.user()["username"] == "anna.berg"
 
 
