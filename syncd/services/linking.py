@@ -73,7 +73,7 @@ class Linking:
         issues: list[Issue] = []
         if self._others:
             changes = self._linked(changes, issues)
-        changes = self._by_precedence(changes)
+        changes = self.decided(changes)
         if self._others and whole:
             issues += self._separate(changes)
         return Linked(changes=changes, issues=issues, passing_on=self._passing_on(leaving))
@@ -172,16 +172,16 @@ class Linking:
         return _as_link(diff_person(record, before))
 
     # ------------------------------------------------------------ fields
-    def _by_precedence(self, changes: Sequence[PersonChange]) -> list[PersonChange]:
+    def decided(self, changes: Sequence[PersonChange]) -> list[PersonChange]:
         """The changes without the fields that other directories decide."""
         if len(self.settings) < 2:
             return list(changes)
-        decided: list[PersonChange] = []
+        settled: list[PersonChange] = []
         for start in range(0, len(changes), _CHUNK):
             some = changes[start : start + _CHUNK]
             entries = self.store.identities_of_users({c.before.user_id for c in some if c.before is not None})
-            decided += [self._decided(change, entries) for change in some]
-        return decided
+            settled += [self._decided(change, entries) for change in some]
+        return settled
 
     def _decided(self, change: PersonChange, entries: Mapping[int, Sequence[LinkedIdentity]]) -> PersonChange:
         if change.before is None or change.after is None:

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from syncd.bootstrap import open_explain
 from syncd.model.run import Mode, Run, Trigger
+from syncd.services.export import person_json
 from syncd.settings.root import RootSettings
 from tests.functional.sync.site import Person, Site, merged
 from tests.servers.slapd import Slapd
@@ -400,6 +402,45 @@ def test_people_who_share_a_username_only_are_two_people(pair: Pair) -> None:
     assert len(pair.users()) == 1
     assert pair.issue_codes() == ["username_taken"]
     assert pair.rows_of("hr") == before
+
+
+def test_explain_shows_both_entries_and_what_a_link_would_do(pair: Pair) -> None:
+    both_have_anna(pair)
+    pair.sync("hr")
+    anna = pair.user()["id"]
+    with pair.hr.runtime() as runtime:
+        new = open_explain(runtime).explain("anna.berg", directory="mail")
+    (sighting,) = new.directories[0].sightings
+    assert sighting.outlook is not None
+    assert sighting.outlook.summary == f"would become one more entry of user {anna}, by the link rule"
+    pair.sync("mail")
+    with pair.hr.runtime() as runtime:
+        before = pair.hr.snapshot()
+        known = open_explain(runtime).explain("anna")
+        assert pair.hr.snapshot() == before
+        view = runtime.queries.user("anna")
+    assert known.store is not None
+    assert known.store.presence == {"hr": "present", "mail": "present"}
+    assert [(one.name, one.dn) for one in view.directories] == [
+        ("hr", f"uid=anna,{pair.hr.people_dn}"),
+        ("mail", f"uid=anna.berg,{pair.mail.people_dn}"),
+    ]
+    for answer in known.directories:
+        (sighting,) = answer.sightings
+        assert sighting.outlook is not None
+        assert (sighting.outlook.summary, sighting.outlook.changes) == ("nothing", ())
+    assert person_json(view)["directories"][1]["dn"] == f"uid=anna.berg,{pair.mail.people_dn}"
+
+
+def test_explain_says_why_nobody_is_linked(pair: Pair) -> None:
+    both_have_anna(pair)
+    pair.hr.add_person("hannah", employeeNumber="E1")
+    pair.sync("hr")
+    with pair.hr.runtime() as runtime:
+        found = open_explain(runtime).explain("anna.berg", directory="mail")
+    (sighting,) = found.directories[0].sightings
+    assert sighting.outlook is not None
+    assert "link_ambiguous" in sighting.outlook.notes[0]
 
 
 # ---------------------------------------------------------------- nothing leaks
