@@ -211,6 +211,32 @@ class SyncStore(Protocol):
         """
 
 
+# ---------------------------------------------------------------- store: links by hand
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relinked:
+    """What became of an entry that was given to another user."""
+
+    # who was asked about
+    user_id: int
+    # whose it was, or is now
+    other_id: int
+    dn: str
+    # what became of the other: "stays", "deleted", "kept" (disabled, for what is their own), "created"
+    other: str
+
+
+class LinkStore(Protocol):
+    """Entries that change their users by hand. `epoch`: what `Lease.hold` of the directory gave."""
+
+    def link(
+        self, user_id: int, *, directory: str, entry: str, is_dn: bool, actor: str, reason: str, at: datetime, epoch: int
+    ) -> Relinked:
+        """Give an entry of another user to this one. Raises NotFoundError, UsageError, LeaseLostError."""
+
+    def unlink(self, user_id: int, *, directory: str, actor: str, reason: str, at: datetime, epoch: int) -> Relinked:
+        """Give the user's entry of the directory to a new user. Raises NotFoundError, UsageError, LeaseLostError."""
+
+
 # ---------------------------------------------------------------- store: runs
 class RunStore(Protocol):
     """Run records."""
