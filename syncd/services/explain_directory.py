@@ -27,6 +27,7 @@ from syncd.services.explain_entry import EntryExplainer
 from syncd.services.explain_lookup import Lookup
 from syncd.services.explain_plan import OnePlanner
 from syncd.services.explain_roles import role_paths
+from syncd.services.linking import Linking
 from syncd.services.outside import is_kept
 from syncd.services.ports import DirectorySession, SyncStore
 from syncd.services.ranges import completed
@@ -62,17 +63,24 @@ class Inquiry:
         administrator_roles: Collection[str],
         session: DirectorySession,
         now: datetime,
+        linking: Linking,
     ) -> None:
         """Raises NoEntryIdError, ConfigurationError."""
         id_attribute = settings.entry_id_attribute or session.server.entry_id_attribute
         if id_attribute is None:
             raise NoEntryIdError(f"{session.server.url} has no attribute that identifies an entry for good")
         account = account_rule(session, settings)
-        mapper = PersonMapper(settings, custom_fields=custom_fields, entry_id_attribute=id_attribute, account=account)
         self._account, self._now = account, now
+        mapper = PersonMapper(
+            settings,
+            custom_fields=custom_fields,
+            entry_id_attribute=id_attribute,
+            account=account,
+            precedence=linking.precedence.text(name),
+        )
         self._name, self._session, self._settings, self._custom_fields = name, session, settings, custom_fields
         self._store, self._people, self._administrator_roles = store, people, administrator_roles
-        self._id_attribute, self._mapper = id_attribute, mapper
+        self._id_attribute, self._mapper, self._linking = id_attribute, mapper, linking
         self.lookup = Lookup(session=session, settings=settings, id_attribute=id_attribute, attributes=mapper.attributes)
         self.explainer = EntryExplainer(session=session, settings=settings, mapper=mapper, id_attribute=id_attribute)
         # why a sync would fail as a whole
@@ -165,6 +173,7 @@ class Inquiry:
             groups=groups,
             config_digest=configuration_digest(settings, self._custom_fields, entry_id_attribute=id_attribute),
             administrator_roles=self._administrator_roles,
+            linking=self._linking,
         )
 
     def _read(self, search: Search) -> list[Entry]:

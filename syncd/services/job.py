@@ -58,6 +58,7 @@ class Job:
         now: datetime,
         progress: Callable[[str, int], None] = lambda phase, count: None,
         stopping: Callable[[], bool] = lambda: False,
+        precedence: str = "",
     ) -> Job:
         """Raises NoEntryIdError, ConfigurationError."""
         server = session.server
@@ -71,6 +72,7 @@ class Job:
             entry_id_attribute=id_attribute,
             version_attribute=server.version_attribute,
             account=account,
+            precedence=precedence,
         )
         return cls(
             name=name,

@@ -43,7 +43,14 @@ def apply_plan(
 ) -> None:
     """Do what the plan says: SyncStore.apply. Raises StoreError and StoppedError."""
     applying = Applying(
-        engine=engine, directory=plan.directory, run_id=run_id, epoch=epoch, at=at, progress=progress, stopping=stopping
+        engine=engine,
+        directory=plan.directory,
+        run_id=run_id,
+        epoch=epoch,
+        at=at,
+        progress=progress,
+        stopping=stopping,
+        passing_on=plan.passing_on,
     )
     if plan.is_empty:
         _write_digest(applying, plan)

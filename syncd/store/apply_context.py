@@ -41,6 +41,8 @@ class Applying:
     at: datetime
     progress: Callable[[int], None]
     stopping: Callable[[], bool]
+    # Plan.passing_on
+    passing_on: frozenset[str] = frozenset()
     # number of the directory's row; 0 before the first transaction
     directory_id: int = 0
     # key of the directory -> number of the row
