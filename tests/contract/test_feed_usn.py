@@ -83,19 +83,6 @@ def test_deleted_entries_are_named_to_who_may_see_them(reader: LdapSession, admi
     assert named(reader.changes(cursor, life.searches)) == set()
 
 
-def test_nothing_changed_is_known_without_a_search_for_changes(life: FeedLife) -> None:
-    with Proxy(life.server.url) as proxy, session(life, urls=[proxy.url]) as connected:
-        cursor = begin(connected, life)
-        before = len(proxy.streams[0])
-        assert connected.changes(cursor, life.searches) == Changes(cursor=cursor)
-        # the rootDSE and the NTDS settings
-        assert proxy.streams[0].count(b"\x65", before) >= 2
-        idle = len(proxy.streams[0]) - before
-        life.add()
-        connected.changes(cursor, life.searches)
-        assert len(proxy.streams[0]) - before > 2 * idle
-
-
 # ---------------------------------------------------------------- what is not compared
 @pytest.mark.parametrize(
     ("field", "value", "reason"),
@@ -247,6 +234,13 @@ def test_an_account_that_sees_only_its_corner_is_told_of_that() -> None:
         changes = connected.changes(CURSOR, searches)
     # the shortest base first
     assert changes.touched == {"users": {str(UUID(int=1))}, "roles": {str(UUID(int=2))}}
+
+
+def test_nothing_changed_is_known_without_a_search_for_changes() -> None:
+    """The stub has no answer to a search after that for the NTDS settings."""
+    cursor = Cursor(feed=FeedKind.USN, position={**CURSOR.position, "usn": "10"})
+    with stubbed(settings_of([INVOCATION.bytes_le])) as connected:
+        assert connected.changes(cursor, [people(BASE)]) == Changes(cursor=cursor)
 
 
 @pytest.mark.parametrize("code", [3, 4, 10, 11, 51, 52, 53])
