@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import ldap
 import pytest
 
+from syncd.model.run import Mode
 from tests.functional.vendors.conftest import open_site
 from tests.functional.vendors.site import VendorSite
 
@@ -296,3 +297,21 @@ def test_member_uid(site: VendorSite) -> None:
     site.synced()
     found = {name: site.identifiers_of(name) for name in ("anna", "bert", "ghost")}
     assert found == {"anna": set(), "bert": {"posix"}, "ghost": {"posix"}}
+
+
+@pytest.mark.parametrize("mode", [Mode.CHANGES, Mode.SWEEP])
+def test_by_member_of_every_kind_of_run_sees_everyone(member_of_site: VendorSite, mode: Mode) -> None:
+    """A group that takes somebody in is changed, and nothing says so of the person."""
+    site = member_of_site
+    for name in ("anna", "bert", "carl"):
+        site.add_person(name)
+    site.add_group("team", site.written["anna"], site.written["carl"])
+    site.synced()
+    site.server.modify(site.written["team"], {"member": [site.written["bert"], site.written["carl"]]})
+    site.server.modify(site.written["anna"], {"sn": "Other"})
+    site.synced(mode)
+    found = {name: site.identifiers_of(name) for name in ("anna", "bert", "carl")}
+    assert found == {"anna": set(), "bert": {"team"}, "carl": {"team"}}
+    site.add_person("dora")
+    site.synced(mode)
+    assert {name: site.identifiers_of(name) for name in found} == found
