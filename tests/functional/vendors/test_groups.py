@@ -36,7 +36,7 @@ DIRECTLY = {"anna": {"level0"}, "bert": {"self"}, "carl": {"ring1"}, "dora": {"b
 
 @pytest.fixture
 def slapd_member_of_site(request: pytest.FixtureRequest, sqlite_url: str) -> VendorSite:
-    return open_site(request.getfixturevalue("make_slapd")(overlays=("memberof",)), sqlite_url, {})
+    return open_site(request.getfixturevalue("make_slapd")(overlays=("memberof", "syncprov")), sqlite_url, {})
 
 
 @pytest.fixture(params=["slapd_member_of_site", "ds389_site", "samba_site"])
@@ -303,6 +303,7 @@ def test_member_uid(site: VendorSite) -> None:
 def test_by_member_of_every_kind_of_run_sees_everyone(member_of_site: VendorSite, mode: Mode) -> None:
     """A group that takes somebody in is changed, and nothing says so of the person."""
     site = member_of_site
+    site.settings["feed"] = {"objectGUID": "usn"}.get(site.id_attribute, "syncrepl")
     for name in ("anna", "bert", "carl"):
         site.add_person(name)
     site.add_group("team", site.written["anna"], site.written["carl"])
