@@ -133,9 +133,11 @@ def test_by_member_of_who_leaves_a_group_loses_the_role(member_of_site: VendorSi
 
 
 # ---------------------------------------------------------------- members that come and go
-@pytest.mark.parametrize("site", ["slapd_site", "ds389_site"], indirect=True)
-def test_a_member_that_names_nobody_yet_gets_the_role_on_arrival(site: VendorSite) -> None:
+@pytest.mark.parametrize("mode", [Mode.FULL, Mode.SWEEP, Mode.CHANGES])
+@pytest.mark.parametrize("site", ["slapd_member_of_site", "ds389_site"], indirect=True)
+def test_a_member_that_names_nobody_yet_gets_the_role_on_arrival(site: VendorSite, mode: Mode) -> None:
     """Active Directory lets no group list who is not there."""
+    site.settings["feed"] = "syncrepl"
     site.add_person("anna")
     later = site.server.person_dn("later", site.people_dn)
     group = site.add_group("team", site.written["anna"], later, f"cn=nobody,{site.groups_dn}")
@@ -146,7 +148,7 @@ def test_a_member_that_names_nobody_yet_gets_the_role_on_arrival(site: VendorSit
     assert site.roles_of("anna") == {"clerk"}
     before = site.server.search(base=group, attributes=("*", "+"))
     site.add_person("later")
-    run = site.synced()
+    run = site.synced(mode)
     assert run.counts is not None
     assert (run.counts["members_unresolved"], run.counts["grants_added"]) == (1, 1)
     assert site.roles_of("later") == {"clerk"}

@@ -129,7 +129,15 @@ def nothing(name: str, values: list[bytes]) -> tuple[str, list[bytes]]:
     return name, values if ";range=0-" in name else []
 
 
-@pytest.mark.parametrize("twist", [short, without_a_range, repeated, nothing])
+@pytest.mark.parametrize(
+    ("site", "twist"),
+    [
+        *(("slapd_site", twist) for twist in (short, without_a_range, repeated, nothing)),
+        ("ds389_site", short),
+        ("samba_site", short),
+    ],
+    indirect=["site"],
+)
 def test_a_short_read_fails_the_role_and_keeps_its_members(site: VendorSite, small: Ranging, twist: object) -> None:
     site.settings["roles"]["map"] = {"big": ["clerk"]}
     site.synced()
@@ -145,6 +153,49 @@ def test_a_short_read_fails_the_role_and_keeps_its_members(site: VendorSite, sma
     assert holders(site) == {f"p{number}" for number in range(1, 8)}
     assert site.roles_of("p0") == set()
     assert site.issues() == {}
+
+
+def test_one_role_that_stays_as_it_was_holds_no_other_back(site: VendorSite, small: Ranging) -> None:
+    site.add_group("outer", site.written["big"], site.written["p1"])
+    site.add_group("gone", site.written["p2"])
+    site.settings["roles"]["map"] = {"big": ["clerk"], "outer": ["boss"], "team": ["agent"], "gone": ["agent"]}
+    site.synced()
+    everyone = {f"p{number}" for number in range(8)}
+    assert (holders(site), holders(site, "outer"), holders(site, "team")) == (everyone, everyone, {"p0"})
+    small.twist = short
+    site.server.modify(site.written["big"], {"member": [site.written[f"p{number}"] for number in range(1, 8)]})
+    site.server.modify(site.written["team"], {"member": site.written["p3"]})
+    site.server.delete(site.written["gone"])
+    for _ in range(2):
+        assert site.sync().outcome == "partial"
+        # who is in `outer` by way of `big` is as unknown
+        assert (holders(site), holders(site, "outer"), holders(site, "team")) == (everyone, everyone, {"p3"})
+        assert (site.roles_of("p0"), site.roles_of("p2")) == ({"clerk", "boss"}, {"clerk", "boss"})
+        assert site.roles_of("p3") == {"clerk", "boss", "agent"}
+        assert holders(site, "gone") == set()
+    small.twist = lambda name, values: (name, values)
+    site.synced()
+    assert (holders(site), holders(site, "outer")) == (everyone - {"p0"}, everyone - {"p0"})
+
+
+@pytest.mark.parametrize("site", ["ds389_site", "samba_site"], indirect=True)
+def test_who_shows_only_a_part_of_their_groups_keeps_them_and_nobody_else(site: VendorSite, small: Ranging) -> None:
+    for number in range(5):
+        site.add_group(f"more{number}", site.written["p0"], site.written["p1"])
+    site.settings["roles"] |= {"member_attribute": "memberOf", "map": {"more0": ["clerk"]}}
+    site.synced()
+    assert site.roles_of("p0") == site.roles_of("p1") == {"clerk"}
+    before = site.identifiers_of("p0")
+    small.twist = short
+    # p1 is in few enough for one answer then
+    for number in range(5):
+        site.server.modify(site.written[f"more{number}"], {"member": site.written["p2" if number < 2 else "p0"]})
+    run = site.sync()
+    assert run.outcome == "partial"
+    assert [row["code"] for row in site.issues().values()] == ["ranged_members"]
+    assert (site.identifiers_of("p0"), site.roles_of("p0")) == (before, {"clerk"})
+    assert (site.identifiers_of("p1"), site.roles_of("p1")) == ({"big"}, set())
+    assert site.roles_of("p2") == {"clerk"}
 
 
 def test_a_role_that_is_new_waits_for_its_members(site: VendorSite, small: Ranging) -> None:
