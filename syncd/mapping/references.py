@@ -42,6 +42,8 @@ class GroupSet:
         self.is_whole = True
         # False when a group had no id: it may be any of those the store has, so none of these is gone for sure
         self.may_remove = True
+        # after `paths`: Memberships.uncertain
+        self.uncertain: frozenset[str] = frozenset()
         self._roles = roles
         self._known = known or {}
         self._entry_id = entry_id_reader(entry_id_attribute)
@@ -196,6 +198,7 @@ class GroupSet:
             return {key: (self.records[key].dn or "",) for key in keys}
         first, parents, _ = self._listed(people) if people is not None else self._referred({"": references})
         add_primary(first, self._groups, {"": primary} if primary is not None else _NOBODY)
+        self.uncertain = self._uncertain(parents)
         found = {}
         for number, path in shortest_paths(first, parents).items():
             key = self._groups[number].key

@@ -7,6 +7,8 @@ from math import ceil
 
 import pytest
 
+from syncd.bootstrap import open_explain
+from syncd.model.explanation import Outlook
 from tests.functional.vendors.site import VendorSite
 from tests.servers.ranging import Ranging
 
@@ -41,6 +43,16 @@ def write_group(site: VendorSite, count: int, people: Iterable[int]) -> None:
     )
     members = "".join(f"member: uid=u{number:06},{site.people_dn}\n" for number in range(count))
     site.slapd.load(f"{persons}dn: cn=big,{site.groups_dn}\nobjectClass: groupOfNames\ncn: big\n{members}\n")
+
+
+def explained(site: VendorSite, who: str) -> tuple[list[str], Outlook]:
+    """The role identifiers somebody would have, and what a sync would change."""
+    with site.runtime() as runtime:
+        (directory,) = open_explain(runtime).explain(who).directories
+    (sighting,) = directory.sightings
+    assert sighting.entry is not None
+    assert sighting.outlook is not None
+    return [role.identifier for role in sighting.entry.roles], sighting.outlook
 
 
 def holders(site: VendorSite, identifier: str = "big") -> set[str]:
@@ -217,3 +229,28 @@ def test_a_group_that_shrinks_while_it_is_read(site: VendorSite, small: Ranging)
     # what was asked for lies behind the last member now, and the group is small enough to come in one piece
     site.synced()
     assert holders(site) == {"p6", "p7"}
+
+
+# ---------------------------------------------------------------- explained
+def test_explain_reads_the_parts_as_a_run_does(slapd_site: VendorSite) -> None:
+    site = slapd_site
+    people = [site.add_person(f"p{number}") for number in range(8)]
+    site.add_group("big", *people)
+    site.add_group("team", people[7])
+    site.settings["roles"]["map"] = {"big": ["clerk"], "team": ["agent"]}
+    with Ranging(site.server.url, limit=3) as server:
+        site.settings["urls"] = [server.url]
+        site.synced()
+        roles, outlook = explained(site, "p7")
+        assert (roles, outlook.summary) == (["big", "team"], "nothing")
+        server.twist = short
+        site.server.modify(site.written["big"], {"member": people[:7]})
+        site.server.modify(site.written["team"], {"member": people[0]})
+        # `big` cannot be denied, `team` is lost
+        roles, outlook = explained(site, "p7")
+        assert roles == []
+        assert [(row.kind, row.action, row.before) for row in outlook.changes if row.kind == "grant"] == [
+            ("grant", "remove", "agent")
+        ]
+        assert site.sync().outcome == "partial"
+        assert site.roles_of("p7") == {"clerk"}
