@@ -165,6 +165,8 @@ def why_whole(mode: Mode, job: Job, stored: StoredCursor | None) -> str:
     kind, reason = job.choice.kind, job.choice.reason
     if kind is FeedKind.FULL:
         return reason
+    if job.mapper.uses_references:
+        return "memberOf changes without a sign on the person, so that everybody's must be read"
     follows = f"changes are followed by {kind.value}: {reason}"
     if mode is Mode.FULL:
         return f"a full run; {follows}"

@@ -90,6 +90,7 @@ class Inquiry:
         self, found: Sequence[Entry], person: PersonView | None, identity: DirectoryIdentity | None
     ) -> tuple[Sighting, ...]:
         """Each entry; and, of somebody the store has and the directory has not, what comes of that."""
+        found = list(completed(self._session, found, self._mapper.attributes))
         ids = {entry_id for entry in found if (entry_id := self.explainer.entry_id(entry)) is not None}
         missing = identity is not None and identity.entry_id not in ids
         if not found and not missing:
