@@ -150,6 +150,10 @@ class Plan:
     groups_version: bytes | None = None
     # entry ids of leaving people some of whose fields another directory decides from now on, so that it must map them anew
     passing_on: frozenset[str] = frozenset()
+    # the other directories whose people may be the same: whoever they brought meanwhile must not become a second user
+    linked_with: frozenset[str] = frozenset()
+    # entry id -> other directories that have the person, as the plan knew it; None where there are no other directories
+    elsewhere: Mapping[str, frozenset[str]] | None = None
     # where the feed stands when all this is applied, and the version of the stored cursor it replaces; None: stays as it is
     cursor: Cursor | None = None
     cursor_replaces: int = 0

@@ -68,7 +68,7 @@ class OnePlanner:
             issue = mapped.issue.as_issue(key=entry.entry_id or f"dn:{entry.dn}", dn=entry.dn)
             resolution, plan = NO_RESOLUTION, Plan(directory=self.directory, issues_opened=(issue,))
         else:
-            linked = self.linking.settle([diff_person(mapped.record, stored)], [], whole=False)
+            linked = self.linking.settle([diff_person(mapped.record, stored)], {}, whole=False)
             if not linked.changes:
                 return self._outlook(Plan(directory=self.directory, issues_opened=tuple(linked.issues)), stored, "")
             (change,) = linked.changes

@@ -48,8 +48,10 @@ class Linked:
 
     changes: Sequence[PersonChange]
     issues: Sequence[Issue]
-    # leaving users some of whose fields another directory decides from now on
-    passing_on: frozenset[int]
+    # Plan.passing_on, linked_with, elsewhere
+    passing_on: frozenset[str]
+    linked_with: frozenset[str]
+    elsewhere: Mapping[str, frozenset[str]] | None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,14 +63,16 @@ class Linking:
     settings: Mapping[str, DirectorySettings]
     store: SyncStore
     precedence: Precedence = field(init=False)
+    # Plan.elsewhere, as far as it was looked up
+    _elsewhere: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.precedence = Precedence.of(self.settings)
 
-    def settle(self, changes: Sequence[PersonChange], leaving: Sequence[StoredIdentity], *, whole: bool) -> Linked:
+    def settle(self, changes: Sequence[PersonChange], leaving: Mapping[str, StoredIdentity], *, whole: bool) -> Linked:
         """The changes (creations, updates, returns) with links and without what other directories decide.
 
-        `leaving`: who goes missing in this run. `whole`: whether everyone was looked at.
+        `leaving`: entry id -> who goes missing in this run. `whole`: whether everyone was looked at.
         """
         issues: list[Issue] = []
         if self._others:
@@ -76,7 +80,13 @@ class Linking:
         changes = self.decided(changes)
         if self._others and whole:
             issues += self._separate(changes)
-        return Linked(changes=changes, issues=issues, passing_on=self._passing_on(leaving))
+        return Linked(
+            changes=changes,
+            issues=issues,
+            passing_on=self._passing_on(leaving),
+            linked_with=self._others,
+            elsewhere=self._elsewhere if len(self.settings) > 1 else None,
+        )
 
     @property
     def _others(self) -> frozenset[str]:
@@ -187,6 +197,8 @@ class Linking:
         if change.before is None or change.after is None:
             return change
         present = self._present_elsewhere(entries.get(change.before.user_id, ()))
+        if present:
+            self._elsewhere[change.entry_id] = frozenset(present)
         theirs = self.precedence.decided_elsewhere(self.directory, present)
         if not theirs:
             return change
@@ -199,15 +211,21 @@ class Linking:
     def _present_elsewhere(self, identities: Iterable[LinkedIdentity]) -> set[str]:
         return {one.directory for one in identities if one.present and one.directory != self.directory}
 
-    def _passing_on(self, leaving: Sequence[StoredIdentity]) -> frozenset[int]:
-        several = self.store.identities_of_users({one.user_id for one in leaving})
-        here = {self.directory}
-        return frozenset(
-            user_id
-            for user_id, identities in several.items()
-            for name in self._present_elsewhere(identities) & self.settings.keys()
-            if self.precedence.decided_elsewhere(name, here) & self.precedence.fields[name]
-        )
+    def _passing_on(self, leaving: Mapping[str, StoredIdentity]) -> frozenset[str]:
+        entries = self.store.identities_of_users({one.user_id for one in leaving.values()})
+        passing = set()
+        for entry_id, one in leaving.items():
+            present = self._present_elsewhere(entries.get(one.user_id, ()))
+            if present:
+                self._elsewhere[entry_id] = frozenset(present)
+            if any(self._is_decided_here(name) for name in present & self.settings.keys()):
+                passing.add(entry_id)
+        return frozenset(passing)
+
+    def _is_decided_here(self, name: str) -> bool:
+        """Whether this directory decides some field that the other one maps."""
+        fields = self.precedence.fields[name]
+        return not fields.isdisjoint(self.precedence.decided_elsewhere(name, {self.directory}))
 
     # ------------------------------------------------------------ names
     def present_elsewhere(self, user_ids: Iterable[int]) -> set[int]:

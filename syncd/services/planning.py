@@ -50,7 +50,9 @@ class Planner:
         known = found.known
         stored = self.store.structure(self.directory)
         leaving = found.leaving
-        linked = self.linking.settle(found.changes, [known[entry_id] for entry_id in leaving], whole=not found.incremental)
+        linked = self.linking.settle(
+            found.changes, {entry_id: known[entry_id] for entry_id in leaving}, whole=not found.incremental
+        )
         found.changes = list(linked.changes)
         resolution = self._settle_names(found, known, frozenset(leaving))
         accepted = {change.entry_id for change in resolution.accepted}
@@ -70,7 +72,9 @@ class Planner:
             cursor=found.cursor,
             cursor_replaces=found.cursor_replaces,
             incremental=found.incremental,
-            passing_on=frozenset(e for e in leaving if known[e].user_id in linked.passing_on),
+            linked_with=linked.linked_with,
+            elsewhere=linked.elsewhere,
+            passing_on=linked.passing_on,
             people_seen=seen,
             people_known=before,
         )

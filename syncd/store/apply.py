@@ -51,6 +51,8 @@ def apply_plan(
         progress=progress,
         stopping=stopping,
         passing_on=plan.passing_on,
+        linked_with=plan.linked_with,
+        elsewhere=plan.elsewhere,
     )
     if plan.is_empty:
         _write_digest(applying, plan)

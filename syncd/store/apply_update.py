@@ -7,7 +7,7 @@ so neither version nor audit trail move.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, insert, literal, select, update
 
@@ -33,7 +33,7 @@ from syncd.store.apply_values import (
 )
 from syncd.store.audit import fields_text, write_changed
 from syncd.store.bulk import Row, Value, bulk_delete, bulk_insert, bulk_update
-from syncd.store.linked import unsettle
+from syncd.store.linked import present_in, unsettle
 
 # who may have lost a name meanwhile and takes it back
 _REGAINING = (Action.RETURN, Action.LINK)
@@ -46,6 +46,8 @@ def write_changes(connection: Connection, applying: Applying, changes: Sequence[
     known = [change for change in changes if change.action is not Action.DISABLE]
     _write_identities(connection, applying, [change for change in known if change.action is not Action.LINK])
     _add_identities(connection, applying, [change for change in known if change.action is Action.LINK])
+    if applying.elsewhere is not None:
+        _look_elsewhere(connection, applying, applying.elsewhere, changes)
     _write_users(connection, applying, changes)
     _write_places(connection, applying, known)
     others = [(user_id_of(change), name, change.fields[name][1]) for change in known for name in other_fields(change.fields)]
@@ -122,6 +124,21 @@ def _add_identities(connection: Connection, applying: Applying, changes: Sequenc
         rows.append((*own, bytearray(record.fingerprint), record.member_key, at, at, *further, *accounts))
     columns = (*IDENTITY_COLUMNS, *RECORD_COLUMNS, *(ACCOUNT_COLUMNS[name] for name in ACCOUNT_FIELDS))
     bulk_insert(connection, t.identities, columns, rows)
+
+
+def _look_elsewhere(
+    connection: Connection, applying: Applying, expected: Mapping[str, frozenset[str]], changes: Sequence[PersonChange]
+) -> None:
+    """Another directory's run may have brought, dropped or got back somebody since the plan was made, so that the plan did not
+    know who decides their fields: all directories look at them again."""
+    present = present_in(connection, map(user_id_of, changes))
+    wrong = [
+        user_id
+        for change in changes
+        if present.get(user_id := user_id_of(change), set()) - {applying.directory}
+        != expected.get(change.entry_id, frozenset())
+    ]
+    unsettle(connection, wrong)
 
 
 def write_versions(connection: Connection, applying: Applying, versions: Sequence[tuple[str, str]]) -> None:

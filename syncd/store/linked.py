@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, exists, func, select, update
 
+from syncd.errors import StoreError
 from syncd.model.records import LinkedIdentity
 from syncd.store import schema as t
 from syncd.store.among import among
 from syncd.store.apply_context import batches
 
+# number of the lock of those who create people that may be linked
+_CREATING = 0x73796E63_6C696E6B
 # keys per query
 _CHUNK = 2000
 
@@ -63,6 +66,33 @@ def separate(connection: Connection, directory: str, *, others: Collection[str])
     )
     query = _linked().where(t.directories.c.name == directory, _i.link_key.is_not(None), _i.missing_since.is_(None), same)
     return [_identity(row) for row in connection.execute(query.order_by(_i.entry_id))]
+
+
+def present_in(connection: Connection, user_ids: Iterable[int]) -> Mapping[int, set[str]]:
+    """User -> names of the directories that have them."""
+    found: defaultdict[int, set[str]] = defaultdict(set)
+    query = select(_i.user_id, t.directories.c.name).join(t.directories, t.directories.c.id == _i.directory_id)
+    query = query.where(among(connection, _i.user_id, list(user_ids)), _i.missing_since.is_(None))
+    for user_id, name in connection.execute(query):
+        found[user_id].add(name)
+    return found
+
+
+def require_new(connection: Connection, link_keys: Collection[str], *, others: Collection[str]) -> None:
+    """Make sure that none of the other directories has brought these people since the plan was made, and that none of them does
+    until the end of the transaction. Raises StoreError."""
+    if not link_keys or not others:
+        return
+    if connection.dialect.name == "postgresql":
+        # whoever creates people that may be linked waits for the one before
+        connection.execute(select(func.pg_advisory_xact_lock(_CREATING)))
+    query = _linked().where(_i.link_key.is_not(None), among(connection, _i.link_key, list(link_keys)))
+    theirs = query.where(t.users.c.manual.is_(False), t.directories.c.name.in_(sorted(others)))
+    if row := connection.execute(theirs.limit(1)).first():
+        raise StoreError(
+            f"{row[0]} brought people with the same link keys, {row[4]!r} for one, while this run was working",
+            advice="The next run links them.",
+        )
 
 
 def unsettled(connection: Connection, directory: str) -> list[str]:

@@ -288,6 +288,32 @@ def test_explain_says_why_nobody_is_linked(pair: Pair) -> None:
     assert "link_ambiguous" in sighting.outlook.notes[0]
 
 
+# ---------------------------------------------------------------- names
+def test_a_name_that_a_link_frees_goes_to_a_newcomer_in_the_same_run(pair: Pair) -> None:
+    both_have_anna(pair)
+    pair.sync("mail")
+    pair.hr.add_person("anna.berg", title="Intern", mail="ab@mail.example.com")
+    assert pair.changes("hr")["users_created"] == 1
+    assert {user["username"]: user["title"] for user in pair.users().values()} == {"anna": "Director", "anna.berg": "Intern"}
+    assert pair.user()["username"] == "anna"
+    assert [pair.changes(name) for name in ("mail", "hr")] == [{}, {}]
+
+
+def test_a_link_takes_nobodys_name(pair: Pair) -> None:
+    both_have_anna(pair)
+    pair.mail.add_person("anna", title="Somebody else", mail="else@example.com")
+    pair.sync("mail")
+    users = pair.users()
+    pair.sync("hr")
+    assert pair.issue_codes() == ["username_taken"]
+    assert pair.users() == users
+    pair.mail.slapd.rename(f"uid=anna,{pair.mail.people_dn}", "uid=other")
+    pair.sync("mail")
+    assert pair.changes("hr")["users_linked"] == 1
+    assert pair.names() == ["anna", "other"]
+    assert [pair.changes(name) for name in ("mail", "hr")] == [{}, {}]
+
+
 # ---------------------------------------------------------------- nothing leaks
 def company(pair: Pair) -> None:
     """Twelve people, the first four in both directories, with roles in each."""
