@@ -30,6 +30,7 @@ from syncd.directory.ber import (
 )
 from syncd.directory.cutter import Message
 from syncd.errors import InvalidFilterError
+from syncd.model.attributes import requested_attribute
 from syncd.model.reading import Scope, Search
 from syncd.settings.filters import check_filter
 
@@ -68,7 +69,7 @@ def encode_search(search: Search) -> bytes:
             _NEVER.sub("(!(objectClass=*))", _ALWAYS.sub("(objectClass=*)", search.filter)),
             _SCOPES[search.scope],
             ldap3.DEREF_NEVER,
-            list(search.attributes),
+            list(dict.fromkeys(requested_attribute(name) for name in search.attributes)),
             size_limit=0,
             time_limit=0,
             types_only=False,

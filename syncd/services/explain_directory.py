@@ -30,6 +30,7 @@ from syncd.services.ports import DirectorySession, SyncStore
 from syncd.services.reading import require_complete
 from syncd.services.visibility import require_bases, require_canaries
 from syncd.settings.directory import DirectorySettings
+from syncd.settings.profiles import fill, profile_of
 
 _NOT_TAKEN = Outlook(summary="nothing: no sync takes this entry for a person")
 
@@ -59,6 +60,7 @@ class Inquiry:
         session: DirectorySession,
     ) -> None:
         """Raises NoEntryIdError, ConfigurationError."""
+        settings = fill(settings, profile_of(session.server.vendor))
         id_attribute = settings.entry_id_attribute or session.server.entry_id_attribute
         if id_attribute is None:
             raise NoEntryIdError(f"{session.server.url} has no attribute that identifies an entry for good")
