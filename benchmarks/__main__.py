@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import create_engine, text
 
+from benchmarks import following
 from benchmarks.company import ATTRIBUTES, BASE, write_company
 from syncd.directory import LdapDirectory
 from syncd.model.reading import Search
@@ -157,6 +158,33 @@ class Bench:
         self.row(f"unchanged full run with {name}: peak memory", again["peak_mib"], 400, " MiB")
         self.row(f"unchanged full run with {name}: tables changed", float(changed), 0)
 
+    def following(self) -> None:
+        """What changes cost once there is a cursor, and how soon they are in the store. In SQLite."""
+        database = self.folder / "following.db"
+        config = self.prepared("following", f"sqlite:///{database}")
+        one_sync(config)
+        idle = following.nothing_to_do(config, rounds=20)
+        self.row("run with nothing to do on the feed", idle, 100, " ms")
+        small = self.small_company()
+        with small.server:
+            config_of_few = small.prepared("few", f"sqlite:///{self.folder / 'few.db'}")
+            one_sync(config_of_few)
+            few = following.nothing_to_do(config_of_few, rounds=20)
+        self.row(f"the same : that of {small.people} people", idle / few, 2.0)
+        self.row("sweep : ldapsearch of the same", following.sweep_ratio(config, self.server, rounds=self.rounds), 2.0)
+        latencies = sorted(following.live_latency(config, database, self.server, edits=200))
+        print(f"  live: median {statistics.median(latencies):.0f} ms, worst {latencies[-1]:.0f} ms", flush=True)
+        self.row("live: change to store, 99th percentile", latencies[int(len(latencies) * 0.99) - 1], 200, " ms")
+
+    def small_company(self) -> Bench:
+        """A second server with 1,000 people."""
+        folder = self.folder / "few"
+        folder.mkdir()
+        server = Slapd(folder, base_dn=BASE, stats=False, overlays=("syncprov",))
+        write_company(folder / "company.ldif", people=1000, groups=10, members=20)
+        server.load(folder / "company.ldif")
+        return Bench(server, self.folder, 1000, self.rounds)
+
     def prepared(self, name: str, url: str) -> Path:
         """The database with its tables, and a configuration that uses it."""
         engine = open_engine(StoreSettings(url=url))
@@ -171,7 +199,10 @@ class Bench:
         return f"""
 [store]
 url = "{url}"
+[http]
+listen = "127.0.0.1:0"
 [directories.bench]
+feed = "syncrepl"
 urls = ["{self.server.url}"]
 base_dn = "{BASE}"
 bind_dn = "{self.server.reader_dn}"
@@ -233,13 +264,13 @@ def main() -> int:
     parser.add_argument("--groups", type=int, default=500)
     parser.add_argument("--members", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", choices=["reading", "sqlite", "postgresql"])
+    parser.add_argument("--only", choices=["reading", "sqlite", "postgresql", "following"])
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="syncd-bench-") as name:
         folder = Path(name)
         folder.chmod(0o711)
         (folder / "slapd").mkdir()
-        server = Slapd(folder / "slapd", base_dn=BASE, max_size=8 << 30, stats=False)
+        server = Slapd(folder / "slapd", base_dn=BASE, max_size=8 << 30, stats=False, overlays=("syncprov",))
         print(f"making a company of {options.people} people and {options.groups} groups of {options.members}", flush=True)
         write_company(folder / "company.ldif", people=options.people, groups=options.groups, members=options.members)
         server.load(folder / "company.ldif")
@@ -249,6 +280,8 @@ def main() -> int:
                 bench.reading()
             if options.only in (None, "sqlite"):
                 bench.syncs("SQLite", lambda number: f"sqlite:///{folder / f'bench{number}.db'}")
+            if options.only in (None, "following"):
+                bench.following()
             if options.only in (None, "postgresql"):
                 postgres = PostgresServer()
                 bench.syncs("PostgreSQL", lambda number: postgres.create(f"bench{number}"))

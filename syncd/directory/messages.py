@@ -147,7 +147,7 @@ def parse_result(message: Message) -> Result:
             referrals = _strings(body, start, end)
         elif tag == _RESPONSE_NAME:
             name = _text(body, (start, end))
-    controls = _parse_controls(message.controls)
+    controls = parse_controls(message.controls)
     return Result(code=code, matched_dn=matched_dn, text=text, referrals=referrals, controls=controls, name=name)
 
 
@@ -169,7 +169,8 @@ def parse_cookie(value: bytes) -> bytes:
     return value[begin:stop]
 
 
-def _parse_controls(data: bytes) -> dict[str, bytes | None]:
+def parse_controls(data: bytes) -> dict[str, bytes | None]:
+    """The controls of a message: object identifier -> value, None where one has none. Raises BerError."""
     controls: dict[str, bytes | None] = {}
     for tag, start, end in elements(data, 0, len(data)):
         if tag != SEQUENCE:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import select
 import socket
+import ssl
 import threading
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from syncd.directory.ber import BerError
@@ -39,6 +42,8 @@ _CHUNK = 256 * 1024
 _UNSOLICITED = 0
 # for the unbind request, which nobody answers
 _GOODBYE_SECONDS = 1.0
+# a silent connection is probed after half a minute, and given up a minute later
+_KEEPALIVE = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEPCNT: 6}
 
 
 class Limit(NamedTuple):
@@ -49,7 +54,7 @@ class Limit(NamedTuple):
 
 
 class Wire:
-    """Sends operations and collects their answers, one search at a time."""
+    """Sends operations and collects their answers: one search at a time, or several whose messages are told apart by id."""
 
     def __init__(self, connected: socket.socket, *, url: str, receive_timeout: float, page_timeout: float) -> None:
         """`connected`: bound, no answer outstanding. `receive_timeout`: seconds to wait for the next bytes; `page_timeout`: for
@@ -91,16 +96,54 @@ class Wire:
             raise self._failure
         limit = limit or self._limit
         deadline = Deadline(limit.seconds)
-        try:
+        with self._faults(limit, deadline):
             while True:
                 for message in self._cutter.feed(self._receive(deadline), message_id=message_id, entries=entries):
                     result = self._take(message, message_id, references)
                     if result is not None:
                         return result
-        except (OSError, BerError, IndexError) as error:
-            if isinstance(error, TimeoutError) and deadline.passed:
-                raise self._remember(self._late(limit)) from error
-            raise self._broken(BerError("a message that ends too early") if isinstance(error, IndexError) else error) from error
+
+    def receive(self, expected: Collection[int], *, patient: bool) -> list[Message]:
+        """Wait for more of the answers to these requests: the whole messages that came, entries and results as they are;
+        none when what came was no whole message, or for nobody. Raises DirectoryError.
+
+        `patient`: wait for ever, for a server that speaks only when something happens; see `keep_alive`.
+        """
+        if self._failure is not None:
+            raise self._failure
+        deadline = None if patient else Deadline(self._limit.seconds)
+        strays: list[Entry] = []
+        with self._faults(self._limit, deadline):
+            messages = self._cutter.feed(self._receive(deadline), message_id=_UNSOLICITED, entries=strays)
+            if strays:
+                raise BerError("an entry that answers no request")
+            return [message for message in messages if message.id in expected or self._refuse_stray(message)]
+
+    @contextlib.contextmanager
+    def malformed(self) -> Iterator[None]:
+        """Whatever finds that a message is not as it must be ends the connection, as in `collect`."""
+        with self._faults(self._limit, None):
+            yield
+
+    def has_more(self, *, within: float) -> bool:
+        """Whether `receive` would find bytes, or the end of the connection, `within` so many seconds."""
+        try:
+            if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+                return True
+            poll = select.poll()
+            poll.register(self._socket, select.POLLIN)
+            return bool(poll.poll(within * 1000))
+        except (OSError, ValueError):
+            return True
+
+    def keep_alive(self) -> None:
+        """Let the kernel find out, while nothing is said for days, whether the server is still there. Raises DirectoryError."""
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in _KEEPALIVE.items():
+                self._socket.setsockopt(socket.IPPROTO_TCP, option, value)
+        except OSError as error:
+            raise self._broken(error) from error
 
     def abandon(self, message_id: int) -> None:
         """Tell the server that nobody waits for this answer any more; what still comes of it is dropped."""
@@ -127,7 +170,19 @@ class Wire:
         self._remember(self._closed_error())
         close(self._socket)
 
-    def _receive(self, deadline: Deadline) -> bytes:
+    @contextlib.contextmanager
+    def _faults(self, limit: Limit, deadline: Deadline | None) -> Iterator[None]:
+        """What ends the connection, as the error that says so."""
+        try:
+            yield
+        except (OSError, BerError, IndexError) as error:
+            if isinstance(error, TimeoutError) and deadline is not None and deadline.passed:
+                raise self._remember(self._late(limit)) from error
+            if isinstance(error, TimeoutError) and deadline is None:
+                raise self._broken(ConnectionResetError("the server gave no sign of life")) from error
+            raise self._broken(BerError("a message that ends too early") if isinstance(error, IndexError) else error) from error
+
+    def _receive(self, deadline: Deadline | None) -> bytes:
         """The next bytes: at least what is missing of a long message, so that it is put together only once."""
         chunks: list[bytes] = []
         count = 0
@@ -137,7 +192,10 @@ class Wire:
             self._receiving = True
         try:
             while count < self._cutter.missing or not chunks:
-                deadline.allow(self._socket, at_most=self._timeout)
+                if deadline is None:
+                    self._socket.settimeout(None)
+                else:
+                    deadline.allow(self._socket, at_most=self._timeout)
                 data = self._socket.recv(_CHUNK)
                 if not data:
                     raise ConnectionResetError("closed by the server")
@@ -160,11 +218,17 @@ class Wire:
                 references.append(parse_reference(message))
             elif message.tag != INTERMEDIATE_RESPONSE:
                 raise BerError(f"an answer of type {message.tag:#04x} to a search")
-        elif message.id == _UNSOLICITED:
+        else:
+            self._refuse_stray(message)
+        return None
+
+    def _refuse_stray(self, message: Message) -> bool:
+        """Drop a message that nobody waits for; always False. Raises unless that can be."""
+        if message.id == _UNSOLICITED:
             self._unsolicited(message)
         elif message.id not in self._abandoned:
             raise BerError(f"an answer to request {message.id}, which was not asked")
-        return None
+        return False
 
     def _unsolicited(self, message: Message) -> None:
         """RFC 4511 section 4.4: a notice of disconnection is the last message; others are not for us."""

@@ -17,6 +17,7 @@ from syncd.errors import ConfigurationError
 from syncd.mapping.account import AccountRule
 from syncd.mapping.emails import EmailRule, FurtherEmailsRule
 from syncd.mapping.identity import entry_id_reader, version_reader
+from syncd.mapping.primary import PERSON_ATTRIBUTES, PrimaryGroupReader
 from syncd.mapping.problems import BadValue, MappingIssue
 from syncd.mapping.rules import FieldRule, compile_rule, field_kinds, record_field
 from syncd.mapping.searches import unique_attributes
@@ -75,6 +76,8 @@ class PersonMapper:
         self._required = tuple((name, record_field(name)) for name in users.required)
         # whether membership stands on the person, so that `references` must be asked for each
         self.uses_references = roles.enabled and "memberOf" in roles.member_attributes
+        # the same of `primary_group`
+        self.uses_primary_group = roles.enabled and roles.primary_group
         by_name = roles.enabled and "memberUid" in roles.member_attributes
         self._member_name = AttributeSource(roles.member_name_attribute) if by_name else None
         mapped = [name for names in self._read_by.values() for name in names]
@@ -82,6 +85,7 @@ class PersonMapper:
         mapped += [roles.member_name_attribute] if by_name else []
         mapped += ["memberOf"] if self.uses_references else []
         mapped += account.attributes if account is not None else ()
+        mapped += PERSON_ATTRIBUTES if self.uses_primary_group else []
         self.entry_id = entry_id_reader(entry_id_attribute)
         self.version = version_reader(version_attribute)
         # what to ask the directory for
@@ -90,6 +94,7 @@ class PersonMapper:
         # hash of all settings that decide what an entry becomes
         self.digest = self._digest(settings, custom_fields, entry_id_attribute)
         self._reference_texts: dict[bytes, str] = {}
+        self._primary_group = PrimaryGroupReader()
 
     def fingerprint(self, entry: Entry, structure: Structure) -> bytes:
         """16 bytes that change whenever the entry's record would; neither order of attributes nor of values matters.
@@ -136,7 +141,9 @@ class PersonMapper:
                 problems.append(("missing_field", self._missing(name)))
         if problems:
             raise MappingIssue(problems[0][0], "; ".join(text for _, text in problems))
-        return PersonRecord(entry_id, entry.dn, dn_key, fingerprint, fields, member_key, self.version(entry))
+        return PersonRecord(
+            entry_id, entry.dn, dn_key, fingerprint, fields, member_key, self.version(entry), self.primary_group(entry)
+        )
 
     def trace(self, entry: Entry, *, current_email: str | None = None) -> tuple[Traced, ...]:
         """Each rule with what it reads and what comes out, in the order of the settings. Never raises."""
@@ -168,6 +175,10 @@ class PersonMapper:
             return ()
         known = self._reference_texts
         return tuple(known.get(raw) or known.setdefault(raw, raw.decode("utf-8", "backslashreplace")) for raw in values)
+
+    def primary_group(self, entry: Entry) -> str | None:
+        """The SID of the group the entry names by primaryGroupID, None where that does not count or cannot be read."""
+        return self._primary_group.read(entry) if self.uses_primary_group else None
 
     # ------------------------------------------------------------ parts
     def _digest(self, settings: DirectorySettings, custom_fields: Mapping[str, str], entry_id_attribute: str) -> bytes:

@@ -8,41 +8,25 @@ directories keep members that were renamed or deleted, and placeholders, since a
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
 
 from syncd.mapping.identifiers import Assigned, Claim, assign
 from syncd.mapping.identity import entry_id_reader
+from syncd.mapping.members import Group, is_ranged, look_up
 from syncd.mapping.named_groups import resolve_names
 from syncd.mapping.nesting import Holdings, Memberships, containing, shortest_paths
+from syncd.mapping.primary import add_primary, group_sid
 from syncd.mapping.problems import BadValue, MappingIssue
 from syncd.mapping.sources import AttributeSource
 from syncd.model.attributes import canonical_attribute
 from syncd.model.dn import InvalidDN, normalize
 from syncd.model.entry import Entry
 from syncd.model.records import Issue, RoleIdentifierRecord
-from syncd.model.text import fold
 from syncd.settings.directory import RolesSettings
 
-__all__ = ["GroupSet", "Memberships"]
+__all__ = ["GroupSet", "Memberships", "is_ranged"]
 
-T = TypeVar("T")
-# the optional unique identifier of uniqueMember (RFC 4517 section 3.3.21, nameAndOptionalUID)
-_BIT_STRING = re.compile(rb"#'[01]*'B\Z")
-
-
-@dataclass(slots=True)
-class _Group:
-    # entry id; None for a group without one, which takes part in nesting and gives nothing of its own
-    key: str | None
-    dn: str
-    # None where the DN cannot be read: then it can be nobody's member
-    dn_key: str | None
-    identifier: str | MappingIssue
-    # the values of the member attribute, as they were sent; with memberOf, the groups it is in
-    members: Sequence[bytes]
+_NOBODY: Mapping[str, str] = {}
 
 
 class GroupSet:
@@ -61,7 +45,7 @@ class GroupSet:
         self._entry_id = entry_id_reader(entry_id_attribute)
         self._identifier = AttributeSource(roles.id_attribute)
         self._member_keys = tuple(canonical_attribute(name) for name in roles.member_attributes)
-        self._groups: list[_Group] = []
+        self._groups: list[Group] = []
         self._issues: list[Issue] = []
         self._assigned: Assigned | None = None
         self._seen: set[str] = set()
@@ -87,7 +71,8 @@ class GroupSet:
         if is_ranged(entry, self._member_keys):
             identifier = self._partial()
         members = [member for name in self._member_keys for member in entry.attributes.get(name, ())]
-        self._groups.append(_Group(key, entry.dn, dn_key, identifier, members))
+        sid = group_sid(entry) if self._roles.primary_group else None
+        self._groups.append(Group(key, entry.dn, dn_key, identifier, members, sid))
         self._assigned = None
 
     def _partial(self) -> MappingIssue:
@@ -113,22 +98,27 @@ class GroupSet:
     def digest(self, extra: bytes = b"") -> bytes:
         """A hash over all that decides memberships beside the people: groups, members as they are sent, nesting, `extra`.
 
-        Equal digests mean equal memberships as long as no person came, went, or changed their DN, login name or memberOf.
+        Equal digests mean equal memberships as long as no person came, went, or changed their DN, login name, memberOf or
+        primary group.
         """
         digest = hashlib.blake2b(extra, digest_size=16)
-        digest.update(repr((self._roles.member_attributes, self._roles.nested)).encode())
+        digest.update(repr((self._roles.member_attributes, self._roles.nested, self._roles.primary_group)).encode())
         records = self._settled.records
         for group in sorted(self._groups, key=lambda group: (group.key or "", group.dn)):
             record = records.get(group.key or "")
-            head = (group.key, group.dn, record and record.identifier, len(group.members))
+            head = (group.key, group.dn, record and record.identifier, group.sid, len(group.members))
             digest.update(repr(head).encode("utf-8", "backslashreplace"))
             for member in sorted(group.members):
                 digest.update(b"%d:" % len(member) + member)
         return digest.digest()
 
-    def resolve(self, people: Mapping[str, str]) -> Memberships:
-        """Memberships from the groups' member values. `people`: DN key, or folded login name with `by_name`, to entry id."""
+    def resolve(self, people: Mapping[str, str], primary: Mapping[str, str] = _NOBODY) -> Memberships:
+        """Memberships from the groups' member values. `people`: DN key, or folded login name with `by_name`, to entry id.
+
+        `primary`: entry id -> SID of the person's primary group, in which they are as if it listed them.
+        """
         members, parents, dangling = self._listed(people)
+        add_primary(members, self._groups, primary)
         return Memberships(self._give(members, parents), dangling)
 
     def _listed(self, people: Mapping[str, str]) -> tuple[dict[int, list[str]], list[set[int]], int]:
@@ -140,11 +130,11 @@ class GroupSet:
         for number, group in enumerate(self._groups):
             found: list[str] = []
             for name in self._names(group):
-                person = _look_up(name, people, by_name=self.by_name)
+                person = look_up(name, people, by_name=self.by_name)
                 if person is not None:
                     found.append(person)
                     continue
-                child = None if self.by_name else _look_up(name, index)
+                child = None if self.by_name else look_up(name, index)
                 if child is None:
                     dangling += 1
                 elif self._roles.nested:
@@ -153,8 +143,8 @@ class GroupSet:
                 members[number] = found
         return members, parents, dangling
 
-    def resolve_references(self, references: Mapping[str, Sequence[str]]) -> Memberships:
-        """Memberships from memberOf. `references`: entry id -> what `PersonMapper.references` gave.
+    def resolve_references(self, references: Mapping[str, Sequence[str]], primary: Mapping[str, str] = _NOBODY) -> Memberships:
+        """Memberships from memberOf. `references`: entry id -> what `PersonMapper.references` gave; `primary` as for `resolve`.
 
         Where groups are readable, only those count that the search of roles found, since its filter chooses them, and nesting
         follows the groups' own memberOf. Where none is, each name's first RDN is the role identifier.
@@ -163,6 +153,7 @@ class GroupSet:
             resolved, self._assigned = resolve_names(references, self._known)
             return resolved
         people, parents, dangling = self._referred(references)
+        add_primary(people, self._groups, primary)
         return Memberships(self._give(people, parents), dangling)
 
     def _referred(self, references: Mapping[str, Sequence[str]]) -> tuple[dict[int, list[str]], list[set[int]], int]:
@@ -171,7 +162,7 @@ class GroupSet:
         parents: list[set[int]] = [set() for _ in self._groups]
         if self._roles.nested:
             for number, group in enumerate(self._groups):
-                above = (_look_up(name, index) for name in self._names(group))
+                above = (look_up(name, index) for name in self._names(group))
                 parents[number].update(parent for parent in above if parent is not None)
         groups: dict[str, int | None] = {}
         people: dict[int, list[str]] = {}
@@ -179,7 +170,7 @@ class GroupSet:
         for person, names in references.items():
             for name in names:
                 if name not in groups:
-                    groups[name] = _look_up(name, index)
+                    groups[name] = look_up(name, index)
                 group_number = groups[name]
                 if group_number is None:
                     dangling += 1
@@ -187,15 +178,23 @@ class GroupSet:
                     people.setdefault(group_number, []).append(person)
         return people, parents, dangling
 
-    def paths(self, *, people: Mapping[str, str] | None = None, references: Sequence[str] = ()) -> dict[str, tuple[str, ...]]:
+    def paths(
+        self,
+        *,
+        people: Mapping[str, str] | None = None,
+        references: Sequence[str] = (),
+        primary: str | None = None,
+    ) -> dict[str, tuple[str, ...]]:
         """Key of each role identifier of one person -> the DNs of the groups that lead to it, from the one that lists them.
 
-        `people`: the person's keys, as for `resolve`; without them `references`, as for `resolve_references`.
+        `people`: the person's keys, as for `resolve`; without them `references`, as for `resolve_references`. `primary`: the
+        SID of the person's primary group.
         """
         if people is None and not self._groups:
             keys = self.resolve_references({"": references}).memberships.get("", ())
             return {key: (self.records[key].dn or "",) for key in keys}
         first, parents, _ = self._listed(people) if people is not None else self._referred({"": references})
+        add_primary(first, self._groups, {"": primary} if primary is not None else _NOBODY)
         found = {}
         for number, path in shortest_paths(first, parents).items():
             key = self._groups[number].key
@@ -233,27 +232,5 @@ class GroupSet:
         keys = (self._groups[number].key for number in groups)
         return frozenset(key for key in keys if key is not None and key in records)
 
-    def _names(self, group: _Group) -> Iterator[str]:
-        unique = "uniqueMember" in self._roles.member_attributes
-        for member in group.members:
-            raw = _BIT_STRING.sub(b"", member) if unique and member.endswith(b"'B") else member
-            yield raw.decode("utf-8", "backslashreplace")
-
-
-def is_ranged(entry: Entry, keys: Sequence[str]) -> bool:
-    """Whether one of these attributes came as a part of its values, `member;range=0-1499`."""
-    return any(name.startswith(f"{key};range=") for name in entry.attributes for key in keys)
-
-
-def _look_up(name: str, table: Mapping[str, T], *, by_name: bool = False) -> T | None:
-    """What a member's name leads to, whatever its spelling."""
-    if by_name:
-        return table.get(fold(name))
-    # most names are in lower case or nearly so; a key is its own normal form, so a hit is one
-    found = table.get(name.lower())
-    if found is not None:
-        return found
-    try:
-        return table.get(normalize(name))
-    except InvalidDN:
-        return None
+    def _names(self, group: Group) -> Iterator[str]:
+        return group.names(unique="uniqueMember" in self._roles.member_attributes)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from syncd.mapping.identity import id_filter
+from syncd.mapping.primary import GROUP_ATTRIBUTES
 from syncd.mapping.structure import units_base
 from syncd.model.attributes import canonical_attribute
 from syncd.model.reading import Scope, Search
@@ -33,12 +34,13 @@ def roles_search(settings: DirectorySettings, id_attribute: str, version_attribu
     if not roles.enabled:
         return None
     versioned = (version_attribute,) if version_attribute else ()
+    sids = GROUP_ATTRIBUTES if roles.primary_group else ()
     return Search(
         purpose="roles",
         base_dn=roles.base_dn or settings.base_dn,
         filter=roles.filter,
         scope=roles.scope,
-        attributes=unique_attributes((id_attribute, *versioned, roles.id_attribute, *roles.member_attributes)),
+        attributes=unique_attributes((id_attribute, *versioned, roles.id_attribute, *roles.member_attributes, *sids)),
     )
 
 

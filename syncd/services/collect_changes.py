@@ -86,10 +86,11 @@ class ChangedRead:
 
     def _touched_units(self, stored: StoredStructure) -> set[str]:
         """Ids of units that are new, changed or gone."""
-        search = self.job.units
-        keys = stored.units.keys() | stored.organizations.keys()
+        search, stored_keys = self.job.units, stored.units.keys() | stored.organizations.keys()
+        # others are names: units and organizations that follow from values
+        keys = {key for key in stored_keys if is_entry_id(self.job.id_attribute, key)}
         if self.every_unit:
-            return {key for key in keys if is_entry_id(self.job.id_attribute, key)}
+            return keys
         return self._in_search(search, self._named(search), keys) | self._absent(search, keys)
 
     def _groups_changed(self, stored: StoredStructure) -> bool:
@@ -117,11 +118,11 @@ class ChangedRead:
         known.load(people)
         found.incremental = True
         found.asked = frozenset(people)
-        found.asked_units = frozenset(key for key in units if is_entry_id(job.id_attribute, key))
+        found.asked_units = frozenset(units)
         intake = Intake(found=found, store=self.store, directory=job.name)
-        for batch in job.reader.among(job.people, sorted(people), counted=True):
+        for batch in job.whole_people(job.reader.among(job.people, sorted(people), counted=True)):
             intake.add(batch)
-        for batch in job.outside_filter(found.leaving):
+        for batch in job.whole_people(job.outside_filter(found.leaving)):
             intake.add(batch)
         return found
 

@@ -30,13 +30,13 @@ def full_read(job: Job, store: SyncStore, *, known: Mapping[str, StoredIdentity]
 
 def _read_people(job: Job, store: SyncStore, found: Collected) -> None:
     intake = Intake(found=found, store=store, directory=job.name)
-    for batch in job.reader.pages(job.people):
+    for batch in job.whole_people(job.reader.pages(job.people)):
         intake.add(batch)
     if found.anonymous and not found.seen:
         url = job.session.server.url
         raise NoEntryIdError(f"none of the {found.anonymous} people on {url} shows {job.id_attribute!r}")
     if not found.anonymous:
-        for batch in job.reader.among(job.people, missing_ids(found.known, found.seen)):
+        for batch in job.whole_people(job.reader.among(job.people, missing_ids(found.known, found.seen))):
             intake.add(batch)
-        for batch in job.outside_filter(missing_ids(found.known, found.seen)):
+        for batch in job.whole_people(job.outside_filter(missing_ids(found.known, found.seen))):
             intake.add(batch)

@@ -65,6 +65,8 @@ class Collected:
     unusable: dict[str, str] = field(default_factory=dict)
     # with memberOf: entry id -> keys of the groups the person's entry names
     references: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    # with primary groups: entry id -> SID of the person's primary group
+    primary: dict[str, str] = field(default_factory=dict)
     # entries without a readable id: each could be anybody, so nobody may be called missing
     anonymous: int = 0
 
@@ -95,7 +97,7 @@ class Intake:
 
     def add(self, batch: Sequence[Entry]) -> None:
         found, mapper, known = self.found, self.found.mapper, self.found.known
-        structure, with_references = found.structure, mapper.uses_references
+        structure, with_references, with_primary = found.structure, mapper.uses_references, mapper.uses_primary_group
         seen, read_version = found.seen, mapper.version
         changed: list[tuple[Entry, str, bytes]] = []
         for entry in batch:
@@ -111,6 +113,8 @@ class Intake:
             seen.add(entry_id)
             if with_references:
                 self._add_references(entry, entry_id)
+            if with_primary and (group := mapper.primary_group(entry)) is not None:
+                found.primary[entry_id] = group
             fingerprint = mapper.fingerprint(entry, structure)
             identity = known.get(entry_id)
             if identity is not None and identity.fingerprint == fingerprint and identity.present:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,6 +23,7 @@ from syncd.services.groupversions import GroupVersions
 from syncd.services.intake import Collected
 from syncd.services.outside import outside_filter
 from syncd.services.ports import DirectorySession, StoredStructure
+from syncd.services.ranges import completed, is_partial
 from syncd.services.reading import Reader
 from syncd.settings.directory import DirectorySettings
 from syncd.settings.profiles import fill, profile_of
@@ -102,15 +103,31 @@ class Job:
         """Read all groups into `groups`; their Plan.groups_version."""
         assert self.roles is not None, "there is a search for roles only where there are roles"
         versions = GroupVersions.of(self.session.server, self.id_attribute)
-        for batch in self.reader.pages(self.roles):
-            for entry in batch:
-                groups.add(entry)
-                versions.add(entry)
-        for batch in self.reader.among(self.roles, sorted(stored.role_identifiers.keys() - groups.seen)):
-            for entry in batch:
-                groups.add(entry)
-                versions.add(entry)
+
+        def take(batches: Iterable[Sequence[Entry]]) -> None:
+            for batch in self.whole(batches, self.settings.roles.member_attributes):
+                for entry in batch:
+                    groups.add(entry)
+                    versions.add(entry)
+
+        take(self.reader.pages(self.roles))
+        take(self.reader.among(self.roles, sorted(stored.role_identifiers.keys() - groups.seen)))
         return versions.digest()
+
+    def whole(self, batches: Iterable[Sequence[Entry]], attributes: Iterable[str]) -> Iterator[Sequence[Entry]]:
+        """The batches; entries of which the server gave only a part of these attributes come last, with all values if those can
+        be had."""
+        partial: list[Entry] = []
+        for batch in batches:
+            parts = [entry for entry in batch if is_partial(entry)]
+            partial += parts
+            yield [entry for entry in batch if not is_partial(entry)] if parts else batch
+        for entry in completed(self.session, partial, attributes, stopping=self.reader.stopping):
+            yield [entry]
+
+    def whole_people(self, batches: Iterable[Sequence[Entry]]) -> Iterable[Sequence[Entry]]:
+        """The batches of people, with all values of memberOf where that is looked at."""
+        return self.whole(batches, ("memberOf",)) if self.mapper.uses_references else batches
 
     def new_collected(self, *, structure: Structure, groups: GroupSet | None, known: Mapping[str, StoredIdentity]) -> Collected:
         return Collected(

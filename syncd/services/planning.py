@@ -199,12 +199,13 @@ class Planner:
         assert groups is not None, "relations are planned only where the groups were read"
         by_reference = found.mapper.uses_references
         # with memberOf alone the groups are known only by the names that people bear
-        resolved = groups.resolve_references(found.references) if by_reference else None
+        primary = self._primary_groups(found)
+        resolved = groups.resolve_references(found.references, primary) if by_reference else None
         role_map = self._role_map()
         digest = groups.digest(role_map.digest)
         if digest == stored.relations_digest and not plan.people:
             return replace(plan, relations_digest=digest)
-        resolved = resolved or groups.resolve(self._person_keys(plan, relations))
+        resolved = resolved or groups.resolve(self._person_keys(plan, relations), primary)
         memberships = resolved.memberships
         records = groups.records
         people = relations.people(plan)
@@ -241,6 +242,13 @@ class Planner:
             grants_removed=tuple(counted(self.store.grants(self.directory), self._grants)),
             members_before=members_before(memberships, members, stored.role_identifiers),
         )
+
+    def _primary_groups(self, found: Collected) -> dict[str, str]:
+        """Entry id -> SID of the primary group, of everybody."""
+        if not (found.incremental and found.mapper.uses_primary_group):
+            return found.primary
+        stored = self.store.person_keys(self.directory, by="primary_group")
+        return {entry_id: sid for entry_id, sid in stored.items() if entry_id not in found.seen} | found.primary
 
     def _person_keys(self, plan: Plan, relations: _Relations) -> dict[str, str]:
         """DN key (or folded login name) -> entry id: the store's people, as this run leaves them."""

@@ -141,7 +141,8 @@ class SyncStore(Protocol):
         """The stored people with these entry ids, with all their fields."""
 
     def person_keys(self, directory: str, *, by: str) -> dict[str, str]:
-        """`by="dn_key"` or `by="member_key"`: that key -> entry id, of the people present."""
+        """`by="dn_key"` or `by="member_key"`: that key -> entry id, of the people present; `by="primary_group"`: entry id ->
+        that key, which many share."""
 
     def structure(self, directory: str) -> StoredStructure: ...
 

@@ -37,7 +37,7 @@ from syncd.store.purge import count_purgeable, purge_people
 
 # rows fetched at a time
 FETCH = 5000
-IDENTITY_KEYS = ("dn_key", "member_key")
+IDENTITY_KEYS = ("dn_key", "member_key", "primary_group")
 
 identities, role_identifiers = t.identities.c, t.role_identifiers.c
 
@@ -108,8 +108,9 @@ class SqlSyncStore:
         if by not in IDENTITY_KEYS:
             raise ValueError(f"people have no key {by!r}")
         column = t.identities.c[by]
-        query = _of(directory, select(column, identities.entry_id))
+        pair = (identities.entry_id, column) if by == "primary_group" else (column, identities.entry_id)
         # two may have one DN in the store, when whoever had it could not be moved on: it is the newcomer's
+        query = _of(directory, select(*pair))
         query = query.where(identities.missing_since.is_(None), column.is_not(None)).order_by(identities.dn_since)
         keys: dict[str, str] = {}
         with read(self.engine) as connection:
