@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from syncd.model.attributes import canonical_attribute
 from syncd.model.reading import Scope, Search, ServerInfo
-from syncd.settings.profiles import Profile, Vendor, profile_of
+from syncd.settings.profiles import Vendor, profile_of
 
 _RootDse = Mapping[str, list[bytes]]
 
@@ -29,7 +29,6 @@ ROOT_DSE = Search(
         "supportedExtension",
         "supportedCapabilities",
         "domainControllerFunctionality",
-        "lastusn",
     ),
 )
 
@@ -65,16 +64,8 @@ def server_info(
         extensions=frozenset(texts(root_dse, "supportedextension")),
         capabilities=frozenset(texts(root_dse, "supportedcapabilities")),
         entry_id_attribute=canonical_attribute(entry_id_attribute or profile.entry_id_attribute),
-        version_attribute=canonical_attribute(_version_attribute(root_dse, profile)),
+        version_attribute=canonical_attribute(profile.version_attribute),
     )
-
-
-def _version_attribute(root_dse: _RootDse, profile: Profile) -> str:
-    finer = profile.finer_version
-    # "lastusn;userroot" on 389 Directory Server: one for each database
-    if finer is not None and any(name.partition(";")[0] == finer.shown_by for name in root_dse):
-        return finer.attribute
-    return profile.version_attribute
 
 
 def texts(entry: _RootDse, attribute: str) -> list[str]:

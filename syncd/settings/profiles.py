@@ -44,14 +44,6 @@ class ProfileFeed(_Part):
     advice: str = ""
 
 
-class FinerVersion(_Part):
-    """A version attribute that only some of these servers have."""
-
-    attribute: AttributeName
-    # the attribute of the rootDSE that shows it, in lower case
-    shown_by: str
-
-
 class AccountState(_Part):
     """How these servers keep account state."""
 
@@ -100,7 +92,6 @@ class Profile(_Part):
     entry_id_attribute: AttributeName
     # the attribute that changes whenever an entry does
     version_attribute: AttributeName
-    finer_version: FinerVersion | None = None
     # entries in a page at most; None where there is no usual limit
     max_page_size: int | None = None
     page_size_advice: str = ""

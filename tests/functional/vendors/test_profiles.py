@@ -93,8 +93,8 @@ def test_a_whole_domain(samba_ou: SambaAd, samba_server: SambaAd, sqlite_url: st
     agent = domain.people()["backup-agent"]
     assert (agent["email"], agent["last_name"]) == (None, None)
     assert domain.roles_of("anna") == {"employee", "manager"}
-    # the primary group lists nobody
-    assert domain.identifiers_of("carl") == {"Domain Users"}
+    # the primary group, which lists nobody, and the built-in group that it is in
+    assert domain.identifiers_of("carl") == {"Domain Users", "Users"}
     assert domain.units_of()["anna"] == "Berlin"
     assert "Domain Controllers" not in {row["name"] for row in domain.rows("SELECT name FROM units")}
 
