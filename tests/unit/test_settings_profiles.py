@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +12,11 @@ from syncd.mapping.account import SCHEMES, account_scheme
 from syncd.mapping.configuration import configuration_digest
 from syncd.mapping.validate import validate_mapping
 from syncd.settings.directory import DirectorySettings
+from syncd.settings.explain import rows
+from syncd.settings.load import load
 from syncd.settings.profiles import VENDORS, as_configured, fill, filled_keys, possible, profile_of
 
+ROOT = Path(__file__).parents[2]
 LEAST = {"urls": ["ldaps://dc1.example.com"], "base_dn": "dc=example,dc=com"}
 
 
@@ -103,3 +108,31 @@ def test_a_vendor_that_is_named_is_filled_before_any_server_answers() -> None:
 def test_a_vendor_nobody_knows() -> None:
     with pytest.raises(KeyError):
         profile_of("../openldap")
+
+
+@pytest.mark.parametrize("vendor", ["openldap", "ds389", "active_directory"])
+def test_the_example_of_a_usual_site(vendor: str) -> None:
+    password = {"SYNCD_DIRECTORIES__CORP__BIND_PASSWORD": "secret"}
+    loaded = load(ROOT / "config" / f"{vendor}.toml", password, further=validate_mapping)
+    assert loaded.warnings == ()
+    corp = loaded.settings.directories["corp"]
+    assert corp.vendor == vendor
+    assert corp.model_fields_set <= {"urls", "vendor", "base_dn", "bind_dn", "bind_password", "organization", "roles"}
+    assert corp.roles.model_fields_set == {"map"}
+    shown = {row.key: row for row in rows(loaded)}
+    assert shown["directories.corp.users.filter"].value == profile_of(vendor).defaults.users.filter
+    assert shown["directories.corp.users.filter"].origin == f"profile {vendor}"
+    assert shown["directories.corp.users.attributes.username"].origin == f"profile {vendor}"
+    assert shown["directories.corp.users.scope"].origin == "default"
+    assert shown["directories.corp.vendor"].origin.startswith("file ")
+
+
+def test_the_page_of_profiles_is_true() -> None:
+    spec = importlib.util.spec_from_file_location("profile_table", ROOT / "script" / "profile_table.py")
+    assert spec
+    assert spec.loader
+    script: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    page = (ROOT / "docs" / "directories.md").read_text(encoding="utf-8")
+    assert page == script.renewed(page), "renew it: python script/profile_table.py docs/directories.md"
+    assert all(f"| {title} |" in page for title in ("entry id", "account state"))
