@@ -30,8 +30,10 @@ _MOST_EMPTY_PAGES = 1000
 class PagedReading:
     """Implements `Reading`: iterate over it once, then look at the verdict."""
 
-    def __init__(self, wire: Wire, search: Search, *, server: ServerInfo, page_size: int) -> None:
+    def __init__(self, wire: Wire, search: Search, *, server: ServerInfo, page_size: int, controls: bytes = b"") -> None:
+        """`controls`: further ones to send with each page, encoded; none may be critical."""
         self._wire = wire
+        self._controls = controls
         self._search = search
         self._server = server
         self._page_size = page_size
@@ -68,6 +70,11 @@ class PagedReading:
             server_text=str(end.context.get("server_text", "")),
             references=references,
         )
+
+    @property
+    def error(self) -> DirectoryError | None:
+        """Why it is incomplete, None when it is complete."""
+        return self._end
 
     @property
     def in_progress(self) -> bool:
@@ -121,7 +128,7 @@ class PagedReading:
         return None
 
     def _ask(self, request: bytes, cookie: bytes) -> int:
-        return self._wire.send(request, paged_results(self._page_size, cookie))
+        return self._wire.send(request, paged_results(self._page_size, cookie) + self._controls)
 
     def _judge(self, result: Result, *, empty: bool) -> bytes:
         """The cookie for the next page, empty after the last. Raises DirectoryError if the page is not as it must be."""

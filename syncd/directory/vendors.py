@@ -13,6 +13,9 @@ from syncd.settings.profiles import Vendor, profile_of
 
 _RootDse = Mapping[str, list[bytes]]
 
+# what feeds need to know (MS-ADTS section 3.1.1.3.2), kept as it is
+_FACTS = ("dnsHostName", "dsServiceName", "highestCommittedUSN", "currentTime", "defaultNamingContext")
+
 # Asked for by name: most are operational and not in "*", and nothing else is read.
 ROOT_DSE = Search(
     purpose="the rootDSE",
@@ -29,6 +32,7 @@ ROOT_DSE = Search(
         "supportedExtension",
         "supportedCapabilities",
         "domainControllerFunctionality",
+        *_FACTS,
     ),
 )
 
@@ -65,7 +69,14 @@ def server_info(
         capabilities=frozenset(texts(root_dse, "supportedcapabilities")),
         entry_id_attribute=canonical_attribute(entry_id_attribute or profile.entry_id_attribute),
         version_attribute=canonical_attribute(profile.version_attribute),
+        facts=facts(root_dse),
     )
+
+
+def facts(root_dse: _RootDse) -> dict[str, str]:
+    """`ServerInfo.facts`; some of them change from one moment to the next."""
+    named = {name.lower(): _first(root_dse, name.lower()) for name in _FACTS}
+    return {name: value for name, value in named.items() if value}
 
 
 def texts(entry: _RootDse, attribute: str) -> list[str]:

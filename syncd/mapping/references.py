@@ -24,7 +24,7 @@ from syncd.model.entry import Entry
 from syncd.model.records import Issue, RoleIdentifierRecord
 from syncd.settings.directory import RolesSettings
 
-__all__ = ["GroupSet", "Memberships", "is_ranged"]
+__all__ = ["GroupSet", "Memberships"]
 
 _NOBODY: Mapping[str, str] = {}
 

@@ -25,6 +25,7 @@ from syncd.model.views import unit_path
 from syncd.services.account_policy import account_rule
 from syncd.services.feeds import feed_line
 from syncd.services.ports import Directory, DirectorySession
+from syncd.services.ranges import completed
 from syncd.services.reading import require_complete
 from syncd.services.visibility import require_bases, require_canaries
 from syncd.settings.directory import DirectorySettings
@@ -157,13 +158,15 @@ class _Sample:
         if search is None or not people:
             return {}
         groups = GroupSet(self.settings.roles, entry_id_attribute=id_attribute)
-        for entry in _entries(session, search):
+        for entry in completed(session, list(_entries(session, search)), self.settings.roles.member_attributes):
             groups.add(entry)
+        primary = {record.entry_id: record.primary_group for _, record in people if record.primary_group is not None}
         if mapper.uses_references:
-            resolved = groups.resolve_references({record.entry_id: mapper.references(entry) for entry, record in people})
+            references = {record.entry_id: mapper.references(entry) for entry, record in people}
+            resolved = groups.resolve_references(references, primary)
         else:
             key: Callable[[PersonRecord], str | None] = lambda record: record.member_key if groups.by_name else record.dn_key  # noqa: E731
-            resolved = groups.resolve({name: record.entry_id for _, record in people if (name := key(record))})
+            resolved = groups.resolve({name: record.entry_id for _, record in people if (name := key(record))}, primary)
         records = groups.records
         return {person: frozenset(records[group].identifier for group in held) for person, held in resolved.memberships.items()}
 

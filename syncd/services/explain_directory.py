@@ -29,6 +29,7 @@ from syncd.services.explain_plan import OnePlanner
 from syncd.services.explain_roles import role_paths
 from syncd.services.outside import is_kept
 from syncd.services.ports import DirectorySession, SyncStore
+from syncd.services.ranges import completed
 from syncd.services.reading import require_complete
 from syncd.services.visibility import require_bases, require_canaries
 from syncd.settings.directory import DirectorySettings
@@ -152,7 +153,7 @@ class Inquiry:
             groups = None
             if roles is not None:
                 groups = GroupSet(settings.roles, entry_id_attribute=id_attribute, known=stored.role_identifiers)
-                for entry in self._read(roles):
+                for entry in completed(self._session, self._read(roles), settings.roles.member_attributes):
                     groups.add(entry)
         except SyncdError as error:
             self.failure = failure_of(error)

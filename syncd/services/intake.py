@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from syncd.mapping.mapper import MappingIssue, PersonMapper
-from syncd.mapping.references import GroupSet, is_ranged
+from syncd.mapping.members import is_ranged
+from syncd.mapping.references import GroupSet
 from syncd.mapping.structure import Structure
 from syncd.model.dn import InvalidDN, normalize
 from syncd.model.entry import Entry

@@ -98,6 +98,10 @@ class Planner:
         """Plan.people_known and people_seen."""
         if not found.incremental:
             return sum(1 for identity in found.known.values() if identity.present), len(found.seen)
+        plain = all(change.action is Action.UPDATE and "username" not in change.fields for change in people)
+        if plain and not found.asked_units:
+            # nothing that is judged by its share of all
+            return 0, 0
         before = self.store.present_count(self.directory)
         arriving = sum(change.action in (Action.CREATE, Action.RETURN) for change in people)
         return before, before + arriving - len(found.leaving)

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, not_, or_, select
+from sqlalchemy import Boolean, ColumnElement, Connection, and_, exists, func, literal_column, not_, or_, select
 
 from syncd.model.records import CUSTOM_PREFIX
 from syncd.model.text import fold
@@ -21,6 +21,9 @@ from syncd.store.apply_values import PLACE, PLAIN
 from syncd.store.types import to_json
 
 _TABLES = {"emails": t.user_emails.c.user_id, "tags": t.user_tags.c.user_id, "avatar": t.user_avatars.c.user_id}
+
+# in the words of the index ix_users_break_glass, which SQLite wants to see
+_BREAK_GLASS: ColumnElement[bool] = literal_column("users.break_glass", Boolean)
 
 _here = t.identities.c
 _elsewhere = t.identities.alias("elsewhere")
@@ -35,7 +38,7 @@ def protected_people(
     if number is None:
         return Protected()
     mine = select(_here.entry_id).join(t.users, t.users.c.id == _here.user_id).where(_here.directory_id == number)
-    broken_glass = connection.scalars(mine.where(t.users.c.break_glass)).all()
+    broken_glass = connection.scalars(mine.where(_BREAK_GLASS)).all()
     keys = {fold(name) for name in administrator_roles}
     if not keys or _others_left(connection, number, keys, now):
         return Protected(break_glass=frozenset(broken_glass))

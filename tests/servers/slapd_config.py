@@ -54,7 +54,7 @@ def _global(values: ConfigValues) -> str:
         "objectClass: olcGlobal",
         "cn: config",
         f"olcPidFile: {values.folder / 'slapd.pid'}",
-        "olcThreads: 4",
+        "olcThreads: 8",
         "olcToolThreads: 2",
         *values.extra,
     ]

@@ -33,9 +33,7 @@ def changes(wire: Wire, cursor: Cursor, searches: Sequence[Search], *, server: S
         check_cookie(cursor.position.get(search.purpose, ""), purpose=search.purpose, server=server)
     with SyncExchange(wire, server=server, mode=Mode.REFRESH_ONLY, dialect=dialect) as exchange:
         for search in searches:
-            exchange.ask(search, cursor.position[search.purpose])
-        while not exchange.refreshed:
-            exchange.receive()
+            exchange.refresh(search, cursor.position[search.purpose])
         return _summary(exchange.streams)
 
 

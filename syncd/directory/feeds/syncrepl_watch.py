@@ -32,17 +32,15 @@ def watch(
     wire.keep_alive()
     with SyncExchange(wire, server=server, mode=Mode.REFRESH_AND_PERSIST, dialect=dialect) as exchange:
         for search in searches:
-            exchange.ask(search, cursor.position[search.purpose])
-        while not exchange.refreshed:
-            exchange.receive()
+            exchange.refresh(search, cursor.position[search.purpose])
         while True:
             noticed = _take(exchange.streams)
             if not noticed.is_empty:
                 yield noticed
-            exchange.receive()
+            exchange.receive(patient=True)
             deadline = Deadline(_LONGEST_SECONDS)
             while not deadline.passed and wire.has_more(within=_PAUSE_SECONDS):
-                exchange.receive()
+                exchange.receive(patient=True)
 
 
 def _take(streams: Sequence[SyncStream]) -> Changes:
