@@ -67,9 +67,9 @@ class UsersSettings(Section):
     }
     """Field of the store = rule. Fields: username, email, emails, prefix, first_name, middle_name, last_name, suffix,
     display_name, title, phone, birthday, avatar, tags, and the names declared under [custom_fields]. A field that is not
-    named here is never touched by a sync. The table replaces the default as a whole; leave it out on an Active Directory, or begin
-    it with username = "sAMAccountName". Values with braces are templates, lists are "the first that has a value", and a table
-    says what a string cannot:
+    named here is never touched by a sync. The table replaces the default as a whole; leave it out on an Active Directory, or
+    begin it with username = "sAMAccountName". Values with braces are templates, lists are "the first that has a value", and a
+    table says what a string cannot:
     title = { attribute = ["title", "employeeType"], constant = "Staff", convert = ["trim"] }"""
     required: list[str] = ["username", "email", "last_name"]
     """Fields without which an entry becomes an issue instead of a person."""
