@@ -34,6 +34,7 @@ from syncd.services.ranges import completed
 from syncd.services.reading import require_complete
 from syncd.services.visibility import require_bases, require_canaries
 from syncd.settings.directory import DirectorySettings
+from syncd.settings.profiles import fill, profile_of
 
 _KEPT = "the filter leaves them out, and they are kept: the directory has switched the account off"
 _NOT_TAKEN = Outlook(summary="nothing: no sync takes this entry for a person")
@@ -66,6 +67,7 @@ class Inquiry:
         linking: Linking,
     ) -> None:
         """Raises NoEntryIdError, ConfigurationError."""
+        settings = fill(settings, profile_of(session.server.vendor))
         id_attribute = settings.entry_id_attribute or session.server.entry_id_attribute
         if id_attribute is None:
             raise NoEntryIdError(f"{session.server.url} has no attribute that identifies an entry for good")
