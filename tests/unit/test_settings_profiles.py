@@ -143,7 +143,7 @@ def test_the_page_of_profiles_is_true() -> None:
 def test_mistakes_are_found_before_any_server_answers(tmp_path: Path) -> None:
     """With "auto" whatever the servers may turn out to be; each mistake once."""
     file = tmp_path / "syncd.toml"
-    text = '[directories.corp]\nurls = ["ldaps://a"]\nbase_dn = "dc=x"\n{}\n[directories.corp.users.attributes]\nusername = "uid"\n'
+    text = '[directories.corp]\nurls = ["ldaps://a"]\nbase_dn = "dc=x"\nusers.attributes = {{ username = "uid" }}\n{}\n'
     file.write_text(text.format(""))
     with pytest.raises(ConfigurationError) as caught:
         load_checked(file, {})
