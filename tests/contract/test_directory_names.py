@@ -51,6 +51,12 @@ def test_an_oid_that_nobody_can_translate(server: Server) -> None:
         assert (verdict.complete, len(entries)) == (True, 50)
 
 
+def test_a_matching_rule_that_389_ds_does_not_know(ds389: Ds389) -> None:
+    """It answers unavailableCriticalExtension, as a server that does not page would."""
+    entries, verdict = read_once(ds389, people(ds389.base_dn, filter="(cn:1.2.840.113556.1.4.1941:=x)"))
+    assert (verdict.complete, verdict.code, verdict.result_code, entries) == (False, "invalid_filter", 12, [])
+
+
 @pytest.fixture(params=["make_slapd", "ds389_ou", "samba_ou"])
 def empty(request: pytest.FixtureRequest) -> Any:
     """Each server, to be written to."""

@@ -182,3 +182,25 @@ def test_canaries_and_bases_are_looked_at() -> None:
     assert (status, "the canary 'uid=canary,dc=x' was not seen" in text) == ("fail", True)
     ((status, text),) = samples(checked(FakeDirectory({}, hidden=frozenset({PEOPLE}))))
     assert (status, "may not be read" in text) == ("fail", True)
+
+
+def test_what_is_usual_on_the_server_is_filled_in() -> None:
+    attributes = {"objectguid": [bytes(16)], "samaccountname": [b"anna"], "mail": [b"a@example.com"]}
+    entry = Entry(f"CN=anna,OU=Lab,{PEOPLE}", attributes)
+    server = ServerInfo(url="ldap://a", vendor="active_directory", entry_id_attribute="objectguid")
+    ((status, text),) = samples(checked(FakeDirectory({"users": [entry]}, server=server)))
+    assert (status, "username=anna, email=a@example.com" in text) == ("pass", True)
+    # what the site wrote stays
+    own = {"base_dn": PEOPLE, "attributes": {"username": "uid"}}
+    lines = samples(checked(FakeDirectory({"users": [entry]}, server=server), users=own))
+    ((_, text),) = [line for line in lines if line[0] == "warn"]
+    assert "username is required" in text
+
+
+def test_the_feed_is_told_once_for_the_directory() -> None:
+    found = checked(FakeDirectory({"users": [person("anna")]}))
+    ((server, line),) = [(each.server, each.line) for each in found if each.line.name == "feed"]
+    assert (server, line.status, "syncprov" in line.advice) == ("", CheckStatus.WARN, True)
+    assert line.text.startswith("timestamp: ")
+    ((status, text),) = samples(checked(FakeDirectory({"users": [person("anna")]}), feed="timestamp"), "feed")
+    assert (status, text) == ("pass", "timestamp: chosen by `feed`")

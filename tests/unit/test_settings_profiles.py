@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from syncd.errors import ConfigurationError
 from syncd.mapping.account import SCHEMES, account_scheme
 from syncd.mapping.configuration import configuration_digest
 from syncd.mapping.validate import validate_mapping
+from syncd.services.configuration import load_checked
 from syncd.settings.directory import DirectorySettings
 from syncd.settings.explain import rows
 from syncd.settings.load import load
@@ -136,3 +138,16 @@ def test_the_page_of_profiles_is_true() -> None:
     page = (ROOT / "docs" / "directories.md").read_text(encoding="utf-8")
     assert page == script.renewed(page), "renew it: python script/profile_table.py docs/directories.md"
     assert all(f"| {title} |" in page for title in ("entry id", "account state"))
+
+
+def test_mistakes_are_found_before_any_server_answers(tmp_path: Path) -> None:
+    """With "auto" whatever the servers may turn out to be; each mistake once."""
+    file = tmp_path / "syncd.toml"
+    text = '[directories.corp]\nurls = ["ldaps://a"]\nbase_dn = "dc=x"\nusers.attributes = {{ username = "uid" }}\n{}\n'
+    file.write_text(text.format(""))
+    with pytest.raises(ConfigurationError) as caught:
+        load_checked(file, {})
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == ["directories.corp.users.required"] * 2
+    # there an account needs no more than a name
+    file.write_text(text.format('vendor = "active_directory"'))
+    assert load_checked(file, {}).settings.directories["corp"].users.attributes == {"username": "uid"}

@@ -1,8 +1,11 @@
 """Content synchronization (RFC 4533): the server itself knows what changed since a cookie, and tells of changes as they happen.
 
 Each search has a cookie of its own. The ids are all that is taken: they stand in the control beside each entry. What the server
-cannot name is not here either: the entries below one that was renamed or moved; and with OpenLDAP, when writes overtook each
-other and then none came for a while, the last of them, which are named after the next write.
+does not name is not here either, and is for the sweep to find:
+
+- the entries below one that was renamed or moved, whose DNs changed;
+- OpenLDAP 2.5: when writes overtook each other, the last of them, until the next write comes;
+- 389 Directory Server 2.3: an entry that was both added and removed since the cookie, which a full read may have met in between.
 """
 
 from __future__ import annotations
