@@ -20,6 +20,7 @@ from tests.contract.feed_life import FeedLife
 from tests.servers.ds389 import Ds389
 from tests.servers.ldap_stub import LdapStub, done, entry
 from tests.servers.slapd import Slapd
+from tests.servers.tls import Authority
 
 SYNCPROV = "olcOverlay={1}syncprov,olcDatabase={1}mdb,cn=config"
 OPENLDAP = {"objectClass": [b"OpenLDAProotDSE"], "supportedControl": [b"1.3.6.1.4.1.4203.1.9.1.1"]}
@@ -209,7 +210,8 @@ def test_nothing_new_costs_one_empty_search_each(follower: Follower) -> None:
     server: Any = follower.life.server
     before = len(server.log_lines("SRCH base="))
     changes = follower.ask()
-    assert len(server.log_lines("SRCH base=")) - before == 3
+    # 389-ds is asked for the beginning of its changelog as well
+    assert len(server.log_lines("SRCH base=")) - before == 3 + isinstance(server, Ds389)
     assert changes.is_empty
     assert changes.cursor == follower.cursor
 
@@ -383,6 +385,26 @@ def test_a_base_that_is_gone(follower: Follower) -> None:
         (ask if isinstance(life.server, Ds389) else follower.ask)()
 
 
+def test_a_changelog_that_begins_after_the_cookie(make_ds389: Callable[..., Ds389]) -> None:
+    """What was trimmed in between is lost, and 389-ds says nothing."""
+    server = make_ds389()
+    life = FeedLife(server)
+    follower = Follower(life)
+    follower.session.close()
+    change = int(follower.cursor.position["users"].rpartition("#")[2])
+    life.add(), life.add()
+    for number in range(1, change + 2):
+        server.delete(f"changenumber={number},cn=changelog")
+    server.stop()
+    server.start()
+    follower.session = follower.connect()
+    with pytest.raises(CursorRefusedError, match="changelog begins at"):
+        follower.ask()
+    with pytest.raises(CursorRefusedError, match="changelog begins at"):
+        next(follower.session.watch(follower.cursor, life.searches))
+    follower.session.close()
+
+
 # ---------------------------------------------------------------- restarts
 @pytest.mark.parametrize("log", [False, True])
 def test_a_cookie_outlives_slapd(make_slapd: Callable[..., Slapd], log: bool) -> None:
@@ -544,3 +566,14 @@ def test_a_slapd_of_few_threads_is_told_of(make_slapd: Callable[..., Slapd]) -> 
         next(follower.session.watch(follower.cursor, follower.life.searches))
     assert "olcThreads" in caught.value.hint
     follower.session.close()
+
+
+def test_a_watch_through_tls(make_slapd: Callable[..., Slapd], authority: Authority) -> None:
+    server = with_sync(make_slapd, tls=authority)
+    follower = Follower(FeedLife(server), urls=[server.ldaps_url], tls={"ca_file": server.ca_file})
+    watcher = Watcher(follower)
+    server.add_people(50, parent=follower.life.people)
+    watcher.wait_for("users", follower.life.entry_id(follower.life.add()))
+    follower.session.close()
+    assert "closed on this side" in watcher.end().message
+    watcher.close()
