@@ -16,16 +16,14 @@ from syncd.model.entry import Entry
 from syncd.model.records import ACCOUNT_FIELDS, FieldValue
 from syncd.settings.directory import DirectorySettings
 from syncd.settings.duration import parse_duration
+from syncd.settings.profiles import profile_of
 
 __all__ = ["NO_ACCOUNT_STATE", "SCHEMES", "AccountRule", "account_scheme"]
-
-# how a vendor keeps account state
-_BY_VENDOR = {"active_directory": "active_directory", "openldap": "ppolicy", "ds389": "ds389"}
 
 
 def account_scheme(settings: DirectorySettings, vendor: str) -> str:
     """How account state is kept on that vendor's servers; NO_ACCOUNT_STATE when it is not, or the site wants none of it."""
-    return NO_ACCOUNT_STATE if settings.account.state == "none" else _BY_VENDOR.get(vendor, NO_ACCOUNT_STATE)
+    return NO_ACCOUNT_STATE if settings.account.state == "none" else profile_of(vendor).account.state
 
 
 class AccountRule:
