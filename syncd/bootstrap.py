@@ -81,7 +81,7 @@ def open_runtime(settings: RootSettings, *, clock: Clock | None = None, check_sc
         engine.dispose()
         raise
     directories = _directories(settings)
-    store, runs, lease, holds = SqlSyncStore(engine), SqlRunStore(engine), SqlLease(engine), SqlHoldStore(engine)
+    store, runs, lease, holds = SqlSyncStore(engine, clock), SqlRunStore(engine), SqlLease(engine), SqlHoldStore(engine)
     sync = SyncService(
         directories=directories,
         settings=settings.directories,
@@ -102,7 +102,7 @@ def open_runtime(settings: RootSettings, *, clock: Clock | None = None, check_sc
         runs=runs,
         lease=lease,
         holds=holds,
-        queries=Queries(engine),
+        queries=Queries(engine, clock=clock),
         sync=sync,
         watches=WatchService(
             directories=directories,
@@ -110,6 +110,7 @@ def open_runtime(settings: RootSettings, *, clock: Clock | None = None, check_sc
             custom_fields=settings.custom_fields,
             store=store,
             clock=clock,
+            pushed=sync.pushed,
         ),
         plans=PlanService(holds=holds, runs=runs, clock=clock),
         links=LinkService(directories=tuple(directories), links=SqlLinkStore(engine), lease=lease, clock=clock),
@@ -171,6 +172,7 @@ def open_explain(runtime: Runtime) -> ExplainService:
         store=runtime.store,
         people=runtime.queries,
         administrator_roles=runtime.settings.administrator_roles,
+        clock=runtime.clock,
     )
 
 

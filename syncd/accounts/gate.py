@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import NamedTuple
 
-from syncd.model.records import ACCOUNT_FIELDS, Fields
+from syncd.model.account import NOTHING_SAID, AccountState
 
 # authentication status -> the reason it gives; "active" gives none
 _STATUS_REASONS = {
@@ -20,25 +19,6 @@ _STATUS_REASONS = {
     "reset": "password_reset",
     "expired": "password_expired",
 }
-
-
-class AccountState(NamedTuple):
-    """What one directory says of a person's account (syncd.model.records.ACCOUNT_FIELDS); None: it does not say."""
-
-    disabled: bool | None = None
-    locked_until: datetime | None = None
-    valid_from: datetime | None = None
-    expires_at: datetime | None = None
-    password_must_change: bool | None = None
-    password_expires_at: datetime | None = None
-
-    @classmethod
-    def of(cls, fields: Fields) -> AccountState:
-        """From a record's fields."""
-        return cls._make(fields.get(name) for name in ACCOUNT_FIELDS)
-
-
-NOTHING_SAID = AccountState()
 
 
 def account_reasons(state: AccountState, *, now: datetime) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from syncd.cli.invocation import of
-from syncd.cli.output import Format, Printer, Table
+from syncd.cli.output import Format, Printer, Table, cell
 from syncd.cli.sync import actor
 from syncd.model.views import UserFilter, UserState
 
@@ -160,6 +160,9 @@ def _print(printer: Printer, person: dict[str, Any]) -> None:
         printer.text(f"    entry id {identity['entry_id']}")
         if identity["missing_since"]:
             printer.text(f"    gone since {identity['missing_since']}")
+        for name, value in identity["account"].items():
+            if value is not None:
+                printer.text(f"    account {name} {cell(value)}")
         for identifier in identity["role_identifiers"]:
             printer.text(f"    role identifier {identifier}")
     for period in person["dn_history"]:

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from syncd.directory.ber import BerError
 from syncd.directory.failures import READ, failure
-from syncd.directory.messages import PAGED_RESULTS, Result, encode_search, paged_results, parse_cookie
+from syncd.directory.messages import PAGED_RESULTS, Result, encode_search, paged_results, parse_cookie, require_names
 from syncd.directory.references import hidden_parts
 from syncd.directory.results import SUCCESS, search_error
 from syncd.directory.wire import Wire
@@ -30,8 +30,10 @@ _MOST_EMPTY_PAGES = 1000
 class PagedReading:
     """Implements `Reading`: iterate over it once, then look at the verdict."""
 
-    def __init__(self, wire: Wire, search: Search, *, server: ServerInfo, page_size: int) -> None:
+    def __init__(self, wire: Wire, search: Search, *, server: ServerInfo, page_size: int, controls: bytes = b"") -> None:
+        """`controls`: further ones to send with each page, encoded; none may be critical."""
         self._wire = wire
+        self._controls = controls
         self._search = search
         self._server = server
         self._page_size = page_size
@@ -70,6 +72,11 @@ class PagedReading:
         )
 
     @property
+    def error(self) -> DirectoryError | None:
+        """Why it is incomplete, None when it is complete."""
+        return self._end
+
+    @property
     def in_progress(self) -> bool:
         """Whether it has begun and is not at its end: the connection is in its hands."""
         return inspect.getgeneratorstate(self._batches) in (inspect.GEN_SUSPENDED, inspect.GEN_RUNNING)
@@ -82,6 +89,7 @@ class PagedReading:
     def _read(self) -> Generator[list[Entry], None, None]:
         end: DirectoryError | None = None
         try:
+            require_names(self._search, vendor=self._server.vendor)
             request = encode_search(self._search)
             self._pending = self._ask(request, b"")
             empty_pages = 0
@@ -120,7 +128,7 @@ class PagedReading:
         return None
 
     def _ask(self, request: bytes, cookie: bytes) -> int:
-        return self._wire.send(request, paged_results(self._page_size, cookie))
+        return self._wire.send(request, paged_results(self._page_size, cookie) + self._controls)
 
     def _judge(self, result: Result, *, empty: bool) -> bytes:
         """The cookie for the next page, empty after the last. Raises DirectoryError if the page is not as it must be."""

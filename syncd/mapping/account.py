@@ -42,6 +42,8 @@ _UAC_LASTING_PASSWORD = 0x10000 | 0x40000 | 0x800 | 0x1000 | 0x2000
 # "locked permanently" (draft-behera-ldap-password-policy section 5.3.3), with and without seconds
 _LOCKED_BY_ADMINISTRATOR = frozenset(("000001010000Z", "00000101000000Z"))
 # 389 Directory Server's "no time" and "no end"
+# passwordMaxFailure of a server that nobody has configured
+_DS389_MAX_FAILURES = 3
 _DS389_NO_TIME = _EPOCH_1970
 _DS389_NO_END = datetime(2038, 1, 19, 3, 14, 7, tzinfo=UTC)
 
@@ -220,11 +222,14 @@ class _Ds389(_Base):
         }
 
     def locked_until(self, entry: Entry) -> datetime | None:
+        """accountUnlockTime stays when an administrator unlocks, and after the next good login: both only set the count back,
+        and a lock is on as long as that has reached its limit. The smallest time means "until an administrator unlocks".
+        """
         until = self.moment(entry, "accountUnlockTime")
-        if until != _DS389_NO_TIME:
-            return until
-        # until an administrator unlocks, who sets the count back
-        return FOREVER if self.number(entry, "passwordRetryCount") else None
+        limit = self.policy.default.max_failures or _DS389_MAX_FAILURES
+        if until is None or (self.number(entry, "passwordRetryCount") or 0) < limit:
+            return None
+        return FOREVER if until == _DS389_NO_TIME else until
 
 
 SCHEMES: Mapping[str, Callable[[AccountPolicy, timedelta | None], _Scheme]] = {
@@ -271,6 +276,6 @@ def _shadow_end(scheme: _Base, entry: Entry) -> datetime | None:
     return _later(_EPOCH_1970, timedelta(days=day)) if day < timedelta.max.days else None
 
 
-def _policy_text(policy: PasswordPolicy) -> tuple[float | None, float | None]:
+def _policy_text(policy: PasswordPolicy) -> list[float | None]:
     lengths = (policy.lockout_duration, policy.max_age)
-    return tuple(None if length is None else length.total_seconds() for length in lengths)  # type: ignore[return-value]
+    return [*(None if length is None else length.total_seconds() for length in lengths), policy.max_failures]

@@ -33,6 +33,8 @@ class PasswordPolicy:
     lockout_duration: timedelta | None = None
     # how long a password lasts
     max_age: timedelta | None = None
+    # failed logins that lock an account
+    max_failures: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,8 @@ def account_policy_searches(scheme: str, settings: DirectorySettings, server: Se
     if scheme == "ppolicy":
         base = context if context is not None else settings.base_dn
         return (_search(base, "(objectClass=pwdPolicy)", Scope.SUB, ("pwdLockoutDuration", "pwdMaxAge")),)
+    if scheme == "ds389":
+        return (_search("cn=config", "(objectClass=*)", Scope.BASE, ("passwordMaxFailure",)),)
     return ()
 
 
@@ -95,7 +99,17 @@ def account_policy(scheme: str, answers: Iterable[Iterable[Entry]]) -> AccountPo
         names = ("pwdLockoutDuration", "pwdMaxAge")
         by_dn = {normalize(entry.dn): _policy(entry, names, _seconds, missing=ENDLESS) for entry in entries}
         return AccountPolicy(default=_default_of(entries, by_dn), by_dn=by_dn)
+    if scheme == "ds389" and found and found[0]:
+        return AccountPolicy(default=PasswordPolicy(max_failures=_failures(found[0][0])))
     return AccountPolicy()
+
+
+def _failures(entry: Entry) -> int | None:
+    try:
+        text = AttributeSource("passwordMaxFailure").one(entry)
+        return None if text is None else integer(text)
+    except (BadValue, ValueError):
+        return None
 
 
 def _default_of(entries: list[Entry], by_dn: Mapping[str, PasswordPolicy]) -> PasswordPolicy:

@@ -17,6 +17,7 @@ from syncd.errors import ConfigurationError
 from syncd.mapping.account import AccountRule
 from syncd.mapping.emails import EmailRule, FurtherEmailsRule
 from syncd.mapping.identity import entry_id_reader, version_reader
+from syncd.mapping.members import is_ranged
 from syncd.mapping.primary import PERSON_ATTRIBUTES, PrimaryGroupReader
 from syncd.mapping.problems import BadValue, MappingIssue
 from syncd.mapping.rules import FieldRule, compile_rule, field_kinds, record_field
@@ -95,6 +96,7 @@ class PersonMapper:
         # what to ask the directory for
         self.attributes = unique_attributes([entry_id_attribute, *([version_attribute] if version_attribute else []), *mapped])
         self._keys = tuple(sorted({canonical_attribute(name) for name in mapped}))
+        self._whole_keys = [key for key in self._keys if key != "memberof"]
         # hash of all settings that decide what an entry becomes
         self.digest = self._digest(settings, custom_fields, entry_id_attribute, precedence)
         self._reference_texts: dict[bytes, str] = {}
@@ -139,6 +141,8 @@ class PersonMapper:
             problems.insert(0, ("invalid_dn", f"the DN cannot be read: {error}"))
         except BadValue as error:
             problems.append(("bad_value", str(error)))
+        if is_ranged(entry, self._whole_keys):
+            problems.insert(0, ("ranged_values", "the server gave only a part of an attribute's values"))
         for name, field in self._required:
             # a field that is not there has a problem of its own
             if fields.get(field, "") is None:

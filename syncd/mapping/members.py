@@ -34,6 +34,8 @@ class Group:
     members: Sequence[bytes]
     # what people's primary groups are called by; None where these do not count
     sid: str | None = None
+    # whether the server gave only a part of its members
+    partial: bool = False
 
     def names(self, *, unique: bool) -> Iterator[str]:
         """Its members' names. `unique`: whether they may be values of uniqueMember."""
@@ -42,9 +44,14 @@ class Group:
             yield raw.decode("utf-8", "backslashreplace")
 
 
+def is_partial(entry: Entry) -> bool:
+    """Whether any attribute of the entry came as a part of its values, `member;range=0-1499`."""
+    return ";range=" in " ".join(entry.attributes)
+
+
 def is_ranged(entry: Entry, keys: Sequence[str]) -> bool:
-    """Whether one of these attributes came as a part of its values, `member;range=0-1499`."""
-    return any(name.startswith(f"{key};range=") for name in entry.attributes for key in keys)
+    """Whether one of these attributes did."""
+    return is_partial(entry) and any(name.startswith(f"{key};range=") for name in entry.attributes for key in keys)
 
 
 def look_up(name: str, table: Mapping[str, T], *, by_name: bool = False) -> T | None:

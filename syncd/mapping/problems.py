@@ -25,7 +25,10 @@ class MappingIssue(Exception):
     """An entry that could not be used, with all that is wrong with it."""
 
     def __init__(self, code: str, message: str) -> None:
-        """`code`: no_entry_id, missing_field, bad_value, invalid_dn; `message`: one sentence, every problem in it."""
+        """`code`: no_entry_id, missing_field, bad_value, invalid_dn, ranged_values.
+
+        `message`: one sentence, every problem in it.
+        """
         self.code = code
         self.message = message
         super().__init__(message)

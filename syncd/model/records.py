@@ -40,7 +40,7 @@ FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 class DirectoryPresence(enum.StrEnum):
-    """What a directory says of a person it once had (DESIGN: directory state). More states come with account state."""
+    """Whether a directory still has a person it once had. What it says of the account is in ACCOUNT_FIELDS."""
 
     ACTIVE = "active"
     MISSING = "missing"

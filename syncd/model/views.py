@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Generic, NamedTuple, TypeVar
 
+from syncd.model.account import NOTHING_SAID, AccountState
 from syncd.model.records import FieldValue
 
 # the source of what no directory gave
@@ -32,9 +33,9 @@ class UserState(enum.StrEnum):
     """Which people a list shows."""
 
     ALL = "all"
-    # switched on, and every directory of theirs still has them
+    # switched on, and every directory of theirs still has them and has not disabled them
     ACTIVE = "active"
-    # the others: switched off by an administrator, or gone from a directory
+    # the others: switched off by an administrator, disabled in a directory, or gone from one
     DISABLED = "disabled"
     # any reason at all (syncd.accounts.gate), so everyone who is disabled and some who are not
     CANNOT_LOG_IN = "cannot-log-in"
@@ -74,6 +75,8 @@ class DirectoryIdentity(NamedTuple):
     first_seen_at: datetime
     # nesting resolved; of somebody missing those they had
     role_identifiers: tuple[str, ...]
+    # what it says of the account; of somebody missing what it said last, which no longer counts
+    account: AccountState = NOTHING_SAID
 
 
 class PersonView(NamedTuple):
@@ -108,7 +111,7 @@ class PersonView(NamedTuple):
     emails: tuple[str, ...]
     tags: tuple[str, ...]
     custom: Mapping[str, FieldValue]
-    # why they cannot log in (syncd.accounts.gate); empty when they can
+    # why they cannot log in at the time of the question (syncd.accounts.gate); empty when they can
     reasons: tuple[str, ...]
     organizations: tuple[str, ...]
     # paths of names, see `unit_path`

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from syncd.model.hold import Kind, Objection
 from syncd.model.plan import Action, PersonChange, Plan, T
 from syncd.model.plan import StructureChange as Change
-from syncd.model.records import FieldValue
+from syncd.model.records import ACCOUNT_FIELDS, FieldValue
 from syncd.settings.directory import SafetySettings
 from syncd.settings.limits import Limit, parse_limit
 
@@ -86,7 +86,14 @@ def blanked_fields(change: PersonChange) -> list[str]:
     """The fields whose value a known person loses."""
     if change.action not in _OF_KNOWN:
         return []
-    return [name for name, values in change.fields.items() if name != "dn" and is_blanked(values)]
+    return [name for name, values in change.fields.items() if is_blanked(values) and not _may_end(name, values[0])]
+
+
+def _may_end(name: str, old: FieldValue) -> bool:
+    """Whether losing the value says nothing of a fault: a DN is replaced, locks and ends of accounts come and go. But when
+    nobody can tell any more that an account is disabled, something is wrong.
+    """
+    return name == "dn" or (name in ACCOUNT_FIELDS and not (name == "account.disabled" and old is True))
 
 
 def _known(plan: Plan) -> int:

@@ -17,7 +17,7 @@ from datetime import datetime
 import structlog
 
 from syncd.errors import CursorRefusedError, IncompleteReadError
-from syncd.model.feed import FeedKind, StoredCursor
+from syncd.model.feed import Changes, Cursor, FeedKind, StoredCursor
 from syncd.model.records import StoredIdentity
 from syncd.model.run import Mode
 from syncd.services.collect_changes import ChangedRead
@@ -25,6 +25,7 @@ from syncd.services.collect_full import full_read
 from syncd.services.intake import Collected
 from syncd.services.job import Job
 from syncd.services.ports import Directory, DirectorySession, SyncStore
+from syncd.services.pushed import PushedChanges
 from syncd.services.retries import NEXT_SERVER
 from syncd.services.sweep import sweep
 from syncd.services.visibility import require_bases, require_canaries
@@ -52,6 +53,8 @@ class Collector:
     mode: Mode = Mode.FULL
     # why everything must be read whatever the mode says; "" when nothing says so
     whole_because: str = ""
+    # what a watch was told since a cursor, where one stands
+    pushed: PushedChanges = field(default_factory=PushedChanges)
     # Precedence.text
     precedence: str = ""
     # gets the session while it is open and None after, so that someone else can close it to end a blocked read
@@ -117,7 +120,7 @@ class Collector:
             changes, feed, reason = sweep(job, self.store), "sweep", "ids, names and versions were compared"
         else:
             self.progress("changes", 0)
-            changes = job.session.changes(stored.cursor, job.searches)
+            changes = self._changes(job, stored.cursor)
             feed, reason = job.choice.kind.value, job.choice.reason
         count = sum(map(len, changes.touched.values()))
         if count > MOST_CHANGES:
@@ -126,6 +129,16 @@ class Collector:
         found = ChangedRead(job=job, store=self.store, changes=changes, stored=stored, every_unit=swept).collect()
         found.feed, found.feed_reason = feed, reason
         return found
+
+    def _changes(self, job: Job, cursor: Cursor) -> Changes:
+        """What a watch was told since the cursor, else what the feed says. Raises CursorRefusedError, DirectoryError."""
+        told = self.pushed.since(job.name, cursor)
+        if told is not None:
+            return told
+        changes = job.session.changes(cursor, job.searches)
+        if changes.cursor is not None:
+            self.pushed.moved(job.name, cursor, changes.cursor)
+        return changes
 
     def _read_whole(self, job: Job, reason: str, *, following: bool) -> Collected:
         """`following`: there is a cursor that the next run can go on with; what it brings once more does no harm."""
@@ -152,6 +165,8 @@ def why_whole(mode: Mode, job: Job, stored: StoredCursor | None) -> str:
     kind, reason = job.choice.kind, job.choice.reason
     if kind is FeedKind.FULL:
         return reason
+    if job.mapper.uses_references:
+        return "memberOf changes without a sign on the person, so that everybody's must be read"
     follows = f"changes are followed by {kind.value}: {reason}"
     if mode is Mode.FULL:
         return f"a full run; {follows}"

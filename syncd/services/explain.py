@@ -7,8 +7,10 @@ Nothing is written: no run, no lease, no plan (a test compares the whole databas
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from syncd.accounts.sentences import reason_sentence
+from syncd.clock import Clock, SystemClock
 from syncd.errors import NotFoundError, SyncdError, UsageError
 from syncd.model.dn import InvalidDN, normalize
 from syncd.model.explanation import DirectoryExplanation, Explanation, StoreExplanation
@@ -21,15 +23,6 @@ from syncd.services.linking import Linking
 from syncd.services.ports import Directory, SyncStore
 from syncd.settings.directory import DirectorySettings
 
-_REASONS = {
-    "disabled": "an administrator has switched them off",
-    "locked": "locked",
-    "password_reset": "the password must be set anew",
-    "password_expired": "the password has expired",
-    "no_organization": "no access to any enabled organization",
-    "no_unit": "no access to any unit",
-}
-
 
 @dataclass(slots=True, kw_only=True)
 class ExplainService:
@@ -41,6 +34,8 @@ class ExplainService:
     store: SyncStore
     people: People
     administrator_roles: Collection[str]
+    # for what ends with time alone
+    clock: Clock = field(default_factory=SystemClock)
 
     def explain(self, text: str, *, directory: str | None = None) -> Explanation:
         """`directory`: the one to ask; all of them when left out. Raises NotFoundError, UsageError, StoreError."""
@@ -77,9 +72,10 @@ class ExplainService:
             for one in person.directories
             if one.entry_id in self.store.protected(one.name, administrator_roles=self.administrator_roles).break_glass
         ]
+        accounts = {one.name: one.account for one in person.directories}
         return StoreExplanation(
             person=person,
-            reasons=tuple(map(_reason, person.reasons)),
+            reasons=tuple(reason_sentence(reason, accounts) for reason in person.reasons),
             presence={one.name: _presence(one, configured=one.name in self.settings) for one in person.directories},
             roles=role_reasons(person, self.settings),
             break_glass=tuple(glass),
@@ -106,6 +102,7 @@ class ExplainService:
                 people=self.people,
                 administrator_roles=self.administrator_roles,
                 session=session,
+                now=self.clock.now(),
                 linking=Linking(directory=name, settings=self.settings, store=self.store),
             )
             found = inquiry.lookup.find(who, person, identity)
@@ -141,13 +138,6 @@ def _dn_key(dn: str) -> str:
         return normalize(dn)
     except InvalidDN:
         return dn
-
-
-def _reason(reason: str) -> str:
-    if reason in _REASONS:
-        return f"{reason}: {_REASONS[reason]}"
-    name, _, directory = reason.partition(":")
-    return f"{reason}: directory {directory} no longer has them" if name == "directory_missing" else reason
 
 
 def _presence(identity: DirectoryIdentity, *, configured: bool) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Protocol
 
 from syncd.errors import NoEntryIdError, SyncdError
@@ -17,9 +18,9 @@ from syncd.mapping.references import GroupSet
 from syncd.mapping.searches import people_search, roles_search, structure_search
 from syncd.mapping.structure import Structure
 from syncd.model.entry import Entry
-from syncd.model.explanation import Failure, Outlook, Sighting
+from syncd.model.explanation import EntryExplanation, Failure, Outlook, Sighting
 from syncd.model.reading import Search
-from syncd.model.records import StoredPerson
+from syncd.model.records import DirectoryPresence, StoredPerson
 from syncd.model.views import DirectoryIdentity, PersonView
 from syncd.services.account_policy import account_rule
 from syncd.services.explain_entry import EntryExplainer
@@ -27,11 +28,15 @@ from syncd.services.explain_lookup import Lookup
 from syncd.services.explain_plan import OnePlanner
 from syncd.services.explain_roles import role_paths
 from syncd.services.linking import Linking
+from syncd.services.outside import is_kept
 from syncd.services.ports import DirectorySession, SyncStore
+from syncd.services.ranges import completed
 from syncd.services.reading import require_complete
 from syncd.services.visibility import require_bases, require_canaries
 from syncd.settings.directory import DirectorySettings
+from syncd.settings.profiles import fill, profile_of
 
+_KEPT = "the filter leaves them out, and they are kept: the directory has switched the account off"
 _NOT_TAKEN = Outlook(summary="nothing: no sync takes this entry for a person")
 
 
@@ -58,13 +63,16 @@ class Inquiry:
         people: People,
         administrator_roles: Collection[str],
         session: DirectorySession,
+        now: datetime,
         linking: Linking,
     ) -> None:
         """Raises NoEntryIdError, ConfigurationError."""
+        settings = fill(settings, profile_of(session.server.vendor))
         id_attribute = settings.entry_id_attribute or session.server.entry_id_attribute
         if id_attribute is None:
             raise NoEntryIdError(f"{session.server.url} has no attribute that identifies an entry for good")
         account = account_rule(session, settings)
+        self._account, self._now = account, now
         mapper = PersonMapper(
             settings,
             custom_fields=custom_fields,
@@ -84,6 +92,7 @@ class Inquiry:
         self, found: Sequence[Entry], person: PersonView | None, identity: DirectoryIdentity | None
     ) -> tuple[Sighting, ...]:
         """Each entry; and, of somebody the store has and the directory has not, what comes of that."""
+        found = list(completed(self._session, found, self._mapper.attributes))
         ids = {entry_id for entry in found if (entry_id := self.explainer.entry_id(entry)) is not None}
         missing = identity is not None and identity.entry_id not in ids
         if not found and not missing:
@@ -121,13 +130,20 @@ class Inquiry:
                 stored=before,
             )
             explanation = replace(explanation, roles=roles)
-        if not explanation.taken:
+        kept = not explanation.taken and before is not None and self._is_kept(entry, explanation, before)
+        if not explanation.taken and not kept:
             return Sighting(entry=explanation, outlook=planner.absent(before) if before is not None else _NOT_TAKEN)
         # a newcomer has nothing of whoever had the name before
         view = None
         if before is not None:
             view = person if person is not None and person.id == before.user_id else self._view(before)
-        return Sighting(entry=explanation, outlook=planner.present(explanation, mapped, before, view))
+        outlook = planner.present(explanation, mapped, before, view)
+        return Sighting(entry=explanation, outlook=replace(outlook, notes=(*outlook.notes, _KEPT)) if kept else outlook)
+
+    def _is_kept(self, entry: Entry, explanation: EntryExplanation, stored: StoredPerson) -> bool:
+        """Whether a run keeps them although the filter leaves them out (syncd.services.outside)."""
+        known = stored.presence is DirectoryPresence.ACTIVE and explanation.base.holds
+        return known and bool(self._account.attributes) and is_kept(entry, self._account, now=self._now)
 
     def _view(self, stored: StoredPerson) -> PersonView:
         return self._people.user_by_id(stored.user_id)
@@ -146,7 +162,7 @@ class Inquiry:
             groups = None
             if roles is not None:
                 groups = GroupSet(settings.roles, entry_id_attribute=id_attribute, known=stored.role_identifiers)
-                for entry in self._read(roles):
+                for entry in completed(self._session, self._read(roles), settings.roles.member_attributes):
                     groups.add(entry)
         except SyncdError as error:
             self.failure = failure_of(error)

@@ -166,13 +166,15 @@ class OnePlanner:
         assert entry_id is not None
         wanted = {fold(role.identifier): role.identifier for role in entry.roles}
         held = _held(person, self.directory, entry_id)
+        unsure = {fold(self.groups.records[key].identifier) for key in self.groups.uncertain} if self.groups else set()
+        wanted |= {key: text for key, text in held.items() if key in unsure}
         settings = self.explainer.settings.roles
         role_map = RoleMap(settings.map, settings.default)
         roles = role_map.roles_for(frozenset(wanted.values())) if settings.enabled else frozenset()
         names = {fold(name): name for name in self.stored.roles}
         given = {fold(role): names.get(fold(role), role) for role in sorted(roles)}
         granted = {fold(role.name): role.name for role in person.roles if self.directory in role.sources} if person else {}
-        whole = self.groups is None or self.groups.is_whole
+        whole = self.groups is None or self.groups.may_remove
 
         def links(some: Mapping[str, str], others: Mapping[str, str]) -> tuple[Link, ...]:
             return tuple(Link(entry_id, some[key]) for key in sorted(some.keys() - others.keys()))

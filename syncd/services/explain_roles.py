@@ -27,10 +27,11 @@ def role_paths(
     stored: StoredPerson | None,
 ) -> tuple[RolePath, ...]:
     """The role identifiers of an entry, in order, each by the shortest way. `record`: None where it could not be mapped."""
+    primary = mapper.primary_group(entry)
     if mapper.uses_references:
-        found = groups.paths(references=mapper.references(entry))
+        found = groups.paths(references=mapper.references(entry), primary=primary)
     else:
-        found = groups.paths(people=dict.fromkeys(_keys(entry, groups, record, stored), ""))
+        found = groups.paths(people=dict.fromkeys(_keys(entry, groups, record, stored), ""), primary=primary)
     named = ((groups.records[key].identifier, path) for key, path in found.items())
     return tuple(RolePath(identifier=name, path=path, lines=lines_for(name, roles)) for name, path in sorted(named))
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, TextIO
 
+from syncd.model.account import AccountState
 from syncd.model.records import CUSTOM_PREFIX, FieldValue
 from syncd.model.views import PersonView
 
@@ -23,6 +24,9 @@ _FORMULA = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 _LINE_ENDS = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}
 # between the values of one cell
 SEPARATOR = "; "
+
+
+ACCOUNT_KEYS = AccountState._fields
 
 
 # ---------------------------------------------------------------- JSON
@@ -59,6 +63,7 @@ def person_json(person: PersonView) -> Json:
                 "dn": identity.dn,
                 "role_identifiers": identity.role_identifiers,
                 "missing_since": _time(identity.missing_since),
+                "account": {name: plain_value(value) for name, value in zip(ACCOUNT_KEYS, identity.account, strict=True)},
             }
             for identity in person.directories
         ],

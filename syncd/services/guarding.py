@@ -62,7 +62,9 @@ def without_protected(
     """The plan without what it would do to people whom no run may touch; each of those becomes an issue."""
     if not (plan.people or plan.memberships_removed or plan.grants_removed):
         return plan
-    protected = store.protected(plan.directory, administrator_roles=administrator_roles)
+    # who administers is a long question, asked only when somebody may lose it
+    losing = bool(plan.grants_removed) or any(change.action is Action.DISABLE for change in plan.people)
+    protected = store.protected(plan.directory, administrator_roles=administrator_roles if losing else ())
     if not (protected.break_glass or protected.administrators):
         return plan
     return protect(

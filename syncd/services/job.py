@@ -10,6 +10,7 @@ from syncd.errors import NoEntryIdError
 from syncd.mapping.account import AccountRule
 from syncd.mapping.configuration import configuration_digest
 from syncd.mapping.mapper import PersonMapper
+from syncd.mapping.members import is_partial
 from syncd.mapping.references import GroupSet
 from syncd.mapping.searches import people_search, roles_search, structure_search
 from syncd.mapping.structure import Structure
@@ -23,9 +24,10 @@ from syncd.services.groupversions import GroupVersions
 from syncd.services.intake import Collected
 from syncd.services.outside import outside_filter
 from syncd.services.ports import DirectorySession, StoredStructure
-from syncd.services.ranges import completed, is_partial
+from syncd.services.ranges import completed
 from syncd.services.reading import Reader
 from syncd.settings.directory import DirectorySettings
+from syncd.settings.profiles import fill, profile_of
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,6 +63,7 @@ class Job:
     ) -> Job:
         """Raises NoEntryIdError, ConfigurationError."""
         server = session.server
+        settings = fill(settings, profile_of(server.vendor))
         id_attribute = settings.entry_id_attribute or server.entry_id_attribute
         if id_attribute is None:
             raise NoEntryIdError(f"{server.url} has no attribute that identifies an entry for good")
@@ -126,8 +129,8 @@ class Job:
             yield [entry]
 
     def whole_people(self, batches: Iterable[Sequence[Entry]]) -> Iterable[Sequence[Entry]]:
-        """The batches of people, with all values of memberOf where that is looked at."""
-        return self.whole(batches, ("memberOf",)) if self.mapper.uses_references else batches
+        """The batches of people, with all values of whatever is looked at."""
+        return self.whole(batches, self.mapper.attributes)
 
     def new_collected(self, *, structure: Structure, groups: GroupSet | None, known: Mapping[str, StoredIdentity]) -> Collected:
         return Collected(

@@ -12,11 +12,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from syncd.accounts.gate import AccountState, shut_out
+from syncd.accounts.gate import shut_out
 from syncd.mapping.account import AccountRule
 from syncd.mapping.identity import could_be_id
 from syncd.mapping.problems import BadValue
 from syncd.mapping.searches import among_ids
+from syncd.model.account import AccountState
 from syncd.model.entry import Entry
 from syncd.model.reading import Search
 

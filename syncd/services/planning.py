@@ -18,7 +18,7 @@ from syncd.model.records import Issue, NameHolder, StoredIdentity
 from syncd.model.text import fold
 from syncd.reconcile.names import Claimants, Resolution, resolve
 from syncd.reconcile.people import disable_missing
-from syncd.reconcile.relations import NOTHING, LinkChanges, diff_links, grants_from
+from syncd.reconcile.relations import NOTHING, LinkChanges, diff_links, grants_from, keeping
 from syncd.reconcile.structure import diff_structure
 from syncd.services.guarding import counted, members_before, with_populations, without_protected
 from syncd.services.intake import Collected
@@ -107,6 +107,10 @@ class Planner:
         """Plan.people_known and people_seen."""
         if not found.incremental:
             return sum(1 for identity in found.known.values() if identity.present), len(found.seen)
+        plain = all(change.action is Action.UPDATE and "username" not in change.fields for change in people)
+        if plain and not found.asked_units:
+            # nothing that is judged by its share of all
+            return 0, 0
         before = self.store.present_count(self.directory)
         arriving = sum(change.action in ARRIVING for change in people)
         return before, before + arriving - len(found.leaving)
@@ -223,16 +227,18 @@ class Planner:
         if digest == stored.relations_digest and not plan.people:
             return replace(plan, relations_digest=digest)
         resolved = resolved or groups.resolve(self._person_keys(plan, relations), primary)
-        memberships = resolved.memberships
         records = groups.records
+        held = self.store.memberships(self.directory) if resolved.uncertain or found.partial else ()
+        memberships = keeping(resolved.memberships, held, identifiers=resolved.uncertain, people=found.partial)
         people = relations.people(plan)
         members: Counter[str] = Counter()
-        held = counted(self.store.memberships(self.directory), members)
-        linked = diff_links(people, lambda e: memberships.get(e, NOTHING), held)
+        stored_links = counted(self.store.memberships(self.directory), members)
+        linked = diff_links(people, lambda e: memberships.get(e, NOTHING), stored_links)
         texts = {key: record.identifier for key, record in records.items()}
         desired = grants_from(memberships, texts, self._roles_for(role_map, stored))
         granted = diff_links(people, desired, counted(self.store.grants(self.directory), self._grants))
-        whole = groups.is_whole
+        whole = groups.may_remove
+        exact = groups.is_whole and not found.partial
         return replace(
             plan,
             role_identifiers=diff_structure(records, stored.role_identifiers, removing=whole),
@@ -243,8 +249,8 @@ class Planner:
             grants_added=granted.added,
             grants_removed=granted.removed if whole else (),
             # without a digest the next run looks at all links again
-            relations_digest=digest if whole else None,
-            links_complete=whole,
+            relations_digest=digest if exact else None,
+            links_complete=exact,
             extra_counts={"members_unresolved": resolved.dangling},
         )
 

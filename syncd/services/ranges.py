@@ -24,6 +24,7 @@ from syncd.errors import (
     TimeLimitError,
     UnwillingToPerformError,
 )
+from syncd.mapping.members import is_partial
 from syncd.model.attributes import canonical_attribute
 from syncd.model.entry import Entry
 from syncd.model.reading import Scope, Search
@@ -51,11 +52,6 @@ class _Part(NamedTuple):
         """Whether these are the values after the first `count`, no more and no less than their range says."""
         expected = len(self.values) if self.last is None else self.last - self.first + 1
         return self.first == count and bool(self.values) and len(self.values) == expected
-
-
-def is_partial(entry: Entry) -> bool:
-    """Whether any attribute of the entry came as a part of its values."""
-    return ";range=" in " ".join(entry.attributes)
 
 
 def completed(

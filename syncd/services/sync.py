@@ -25,6 +25,7 @@ from syncd.services.linking import Linking
 from syncd.services.planned import Planned, Progress, ProgressSink
 from syncd.services.planning import Planner
 from syncd.services.ports import Directory, DirectorySession, HoldStore, Lease, RunStore, SyncStore
+from syncd.services.pushed import PushedChanges
 from syncd.services.results import ended, failure, log_end
 from syncd.services.retries import RUN_RECORD
 from syncd.settings.directory import DirectorySettings
@@ -55,6 +56,8 @@ class SyncService:
     clock: Clock
     # names of the roles of the store that make somebody an administrator
     administrator_roles: Collection[str] = ()
+    # what watches of this process were told
+    pushed: PushedChanges = field(default_factory=PushedChanges)
     _sessions: dict[str, DirectorySession] = field(default_factory=dict, init=False)
     _sessions_lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
@@ -140,6 +143,7 @@ class SyncService:
             now=self.clock.now(),
             mode=mode,
             whole_because=whole_because,
+            pushed=self.pushed,
             precedence=linking.precedence.text(directory),
             on_session=remember,
         )

@@ -1,7 +1,8 @@
 """Watching a directory for changes as they happen.
 
-The watch only says that there is something to look at: the run that follows asks the feed, from the stored cursor, like any
-other. So a notice that is lost or comes twice does no harm, and there is one way in which a change reaches the store.
+A notice asks for a run, and the run reads the entries like any other: there is one way in which a change reaches the store.
+What the notices name is kept for that run (syncd.services.pushed); one that is lost or comes twice does no harm, since the
+cursor only moves with what was taken in.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from syncd.clock import Clock
 from syncd.model.feed import FeedKind
 from syncd.services.job import Job
 from syncd.services.ports import Directory, DirectorySession, SyncStore
+from syncd.services.pushed import PushedChanges
 from syncd.settings.directory import DirectorySettings
 
 log = structlog.get_logger("syncd.live")
@@ -30,6 +32,7 @@ class WatchService:
     custom_fields: Mapping[str, str]
     store: SyncStore
     clock: Clock
+    pushed: PushedChanges
     _sessions: dict[str, DirectorySession] = field(default_factory=dict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _closed: bool = field(default=False, init=False)
@@ -60,10 +63,13 @@ class WatchService:
             if stored.cursor.feed is not job.choice.kind:
                 return NO_CURSOR
             notices = session.watch(stored.cursor, job.searches)
+            self.pushed.begin(directory, stored.cursor)
             watching()
-            for _ in notices:
+            for notice in notices:
+                self.pushed.add(directory, notice)
                 changed()
         finally:
+            self.pushed.end(directory)
             self._forget(directory)
             session.close()
         return "the connection ended"

@@ -6,41 +6,49 @@ Counts are made by the database; people come back as entry ids only where there 
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select
+from sqlalchemy import Boolean, ColumnElement, Connection, and_, exists, func, literal_column, not_, or_, select
 
 from syncd.model.records import CUSTOM_PREFIX
 from syncd.model.text import fold
 from syncd.services.ports import Protected
 from syncd.store import schema as t
+from syncd.store.accounts import shuts_out
 from syncd.store.among import among
 from syncd.store.apply_values import PLACE, PLAIN
 from syncd.store.types import to_json
 
 _TABLES = {"emails": t.user_emails.c.user_id, "tags": t.user_tags.c.user_id, "avatar": t.user_avatars.c.user_id}
 
+# in the words of the index ix_users_break_glass, which SQLite wants to see
+_BREAK_GLASS: ColumnElement[bool] = literal_column("users.break_glass", Boolean)
+
 _here = t.identities.c
 _elsewhere = t.identities.alias("elsewhere")
 
 
 # ---------------------------------------------------------------- protected people
-def protected_people(connection: Connection, directory: str, *, administrator_roles: Collection[str]) -> Protected:
-    """SyncStore.protected."""
+def protected_people(
+    connection: Connection, directory: str, *, administrator_roles: Collection[str], now: datetime
+) -> Protected:
+    """SyncStore.protected. `now`: at which accounts may be disabled, locked or over, so that nobody acts with them."""
     number = connection.scalar(select(t.directories.c.id).where(t.directories.c.name == directory))
     if number is None:
         return Protected()
     mine = select(_here.entry_id).join(t.users, t.users.c.id == _here.user_id).where(_here.directory_id == number)
-    broken_glass = connection.scalars(mine.where(t.users.c.break_glass)).all()
+    broken_glass = connection.scalars(mine.where(_BREAK_GLASS)).all()
     keys = {fold(name) for name in administrator_roles}
-    if not keys or _others_left(connection, number, keys):
+    if not keys or _others_left(connection, number, keys, now):
         return Protected(break_glass=frozenset(broken_glass))
     holds = exists().where(t.grants.c.user_id == t.users.c.id, _administers(connection, keys))
-    administrators = connection.scalars(mine.where(_here.missing_since.is_(None), t.users.c.enabled, holds))
+    able = _here.missing_since.is_(None), t.users.c.enabled, not_(_shut_out(now))
+    administrators = connection.scalars(mine.where(*able, holds))
     return Protected(break_glass=frozenset(broken_glass), administrators=frozenset(administrators))
 
 
-def _others_left(connection: Connection, number: int, keys: Collection[str]) -> bool:
+def _others_left(connection: Connection, number: int, keys: Collection[str], now: datetime) -> bool:
     """Whether somebody would still administer if the directory lost all its people and gave no roles any more.
 
     A manual user, somebody present in another directory, or a break-glass account; with a role that does not come from this
@@ -54,8 +62,15 @@ def _others_left(connection: Connection, number: int, keys: Collection[str]) -> 
         and_(given, or_(t.users.c.manual, exists().where(*there))),
     )
     query = select(t.users.c.id).join(t.grants, t.grants.c.user_id == t.users.c.id)
-    found = connection.execute(query.where(_administers(connection, keys), t.users.c.enabled, stays).limit(1))
+    able = t.users.c.enabled, or_(t.users.c.manual, not_(_shut_out(now)))
+    found = connection.execute(query.where(_administers(connection, keys), *able, stays).limit(1))
     return found.first() is not None
+
+
+def _shut_out(now: datetime) -> ColumnElement[bool]:
+    """Whether any directory that has the user says that the account is off."""
+    there = t.identities.alias().c
+    return exists().where(there.user_id == t.users.c.id, there.missing_since.is_(None), shuts_out(now, there))
 
 
 def _administers(connection: Connection, keys: Collection[str]) -> ColumnElement[bool]:
@@ -79,6 +94,10 @@ def _population(field: str, number: Any) -> ColumnElement[int]:
 
 
 def _has(field: str, user_id: ColumnElement[int], number: Any) -> ColumnElement[bool]:
+    if field == "account.disabled":
+        # who loses "no" loses nothing
+        there = t.identities.alias().c
+        return exists().where(there.user_id == user_id, there.directory_id == number, there.account_disabled)
     if field in PLAIN:
         return exists().where(t.users.c.id == user_id, t.users.c[field].is_not(None))
     if field in PLACE:

@@ -10,6 +10,7 @@ from collections.abc import Generator, Mapping
 
 from sqlalchemy import Engine
 
+from syncd.clock import Clock, SystemClock
 from syncd.errors import NotFoundError
 from syncd.model.records import DirectoryPresence
 from syncd.model.views import (
@@ -34,32 +35,34 @@ EVERYBODY = UserFilter()
 class Queries:
     """Everything that can be asked."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, clock: Clock | None = None) -> None:
+        """`clock`: says when a question is asked, for what ends with time alone."""
         self._engine = engine
+        self._clock = clock or SystemClock()
 
     # ------------------------------------------------------------ people
     def users(self, wanted: UserFilter = EVERYBODY, *, limit: int = 50, after: str | None = None) -> Page[PersonView]:
         """A page of people by username; `after` is the `next` of the page before. Raises UsageError."""
         with read(self._engine) as connection:
-            return queries_people.list_people(connection, wanted, limit=limit, after=after)
+            return queries_people.list_people(connection, wanted, limit=limit, after=after, now=self._clock.now())
 
     def user(self, text: str) -> PersonView:
         """The person with this id, username, email, DN or entry id; "id:7" names the kind. Raises NotFoundError, and
         UsageError when it means several people."""
         with read(self._engine) as connection:
-            return queries_people.find_person(connection, text)
+            return queries_people.find_person(connection, text, now=self._clock.now())
 
     def user_by_id(self, user_id: int) -> PersonView:
         """Raises NotFoundError."""
         with read(self._engine) as connection:
-            found = queries_people.people_by_ids(connection, [user_id])
+            found = queries_people.people_by_ids(connection, [user_id], now=self._clock.now())
         if not found:
             raise NotFoundError(f"there is no user {user_id}")
         return found[0]
 
     def iter_people(self) -> Generator[PersonView]:
         """Everybody by id, from one state of the store, with flat memory; see `syncd.store.queries_people.iter_people`."""
-        return queries_people.iter_people(self._engine)
+        return queries_people.iter_people(self._engine, now=self._clock.now())
 
     def dn_history(self, user_id: int) -> tuple[DnPeriod, ...]:
         """Every DN a person has or had, newest first, directory by directory."""

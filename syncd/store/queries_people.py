@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Generator, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, exists, func, not_, or_, select
@@ -14,6 +15,7 @@ from syncd.model.dn import InvalidDN, normalize
 from syncd.model.text import fold
 from syncd.model.views import Page, PersonView, UserFilter, UserState
 from syncd.store import schema as t
+from syncd.store.accounts import keeps_out
 from syncd.store.engine import read
 from syncd.store.queries_person import PersonAssembler, id_between, id_in, own_fields
 
@@ -31,7 +33,9 @@ _LISTED = (
 
 
 # ---------------------------------------------------------------- lists
-def list_people(connection: Connection, wanted: UserFilter, *, limit: int, after: str | None) -> Page[PersonView]:
+def list_people(
+    connection: Connection, wanted: UserFilter, *, limit: int, after: str | None, now: datetime
+) -> Page[PersonView]:
     """A page of people by username; those without one come last, by id. Raises UsageError for a wrong limit or `after`."""
     if not 1 <= limit <= MAX_PAGE:
         raise UsageError(f"a page has 1 to {MAX_PAGE} people, not {limit}")
@@ -39,21 +43,21 @@ def list_people(connection: Connection, wanted: UserFilter, *, limit: int, after
     rows: list[Row[Any]] = []
     if number is None:
         named = select(*_LISTED).where(t.users.c.username_key > (key or "")).order_by(t.users.c.username_key)
-        rows = _matching(connection, named.where(*_conditions(wanted)), wanted.text, limit + 1)
+        rows = _matching(connection, named.where(*_conditions(wanted, now)), wanted.text, limit + 1)
     if len(rows) <= limit:
         nameless = select(*_LISTED).where(t.users.c.username_key.is_(None), t.users.c.id > (number or 0))
-        query = nameless.order_by(t.users.c.id).where(*_conditions(wanted))
+        query = nameless.order_by(t.users.c.id).where(*_conditions(wanted, now))
         rows += _matching(connection, query, wanted.text, limit + 1 - len(rows))
     page = rows[:limit]
-    people = people_by_ids(connection, [row.id for row in page])
+    people = people_by_ids(connection, [row.id for row in page], now=now)
     return Page(items=tuple(people), next=_token(page[-1]) if len(rows) > limit else None)
 
 
-def people_by_ids(connection: Connection, ids: Sequence[int]) -> list[PersonView]:
+def people_by_ids(connection: Connection, ids: Sequence[int], *, now: datetime) -> list[PersonView]:
     """These people, in this order; whoever does not exist is left out."""
     found = id_in(ids)
     rows = connection.execute(own_fields().where(found(t.users.c.id)))
-    people = {person.id: person for person in PersonAssembler(connection).people(rows, found)}
+    people = {person.id: person for person in PersonAssembler(connection, now=now).people(rows, found)}
     return [people[number] for number in ids if number in people]
 
 
@@ -98,8 +102,8 @@ def _position(token: str | None) -> tuple[str | None, int | None]:
 
 
 # ---------------------------------------------------------------- conditions
-def _conditions(wanted: UserFilter) -> list[ColumnElement[bool]]:
-    conditions = [_STATES[wanted.state]] if wanted.state is not UserState.ALL else []
+def _conditions(wanted: UserFilter, now: datetime) -> list[ColumnElement[bool]]:
+    conditions = [_in_state(wanted.state, now)] if wanted.state is not UserState.ALL else []
     if wanted.directory is not None:
         here = t.identities.c.directory_id == _directory(wanted.directory)
         if wanted.state is UserState.MISSING:
@@ -116,28 +120,34 @@ def _has_access(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     return exists().where(t.access.c.user_id == t.users.c.id, condition)
 
 
-_missing = and_(
-    not_(t.users.c.manual), exists().where(t.identities.c.user_id == t.users.c.id, t.identities.c.missing_since.is_not(None))
-)
-_active = and_(t.users.c.enabled, not_(_missing))
+_theirs = t.identities.c.user_id == t.users.c.id
+_present = t.identities.c.missing_since.is_(None)
+_missing = and_(not_(t.users.c.manual), exists().where(_theirs, t.identities.c.missing_since.is_not(None)))
+_disabled_there = and_(not_(t.users.c.manual), exists().where(_theirs, _present, t.identities.c.account_disabled))
+_active = and_(t.users.c.enabled, not_(_missing), not_(_disabled_there))
 _enabled_organizations = select(t.organizations.c.id).where(t.organizations.c.enabled)
-# what syncd.accounts.gate says, for many at once; a test holds the two together
-_can_log_in = and_(
-    _active,
-    t.users.c.auth_status == "active",
-    _has_access(t.access.c.organization_id.in_(_enabled_organizations)),
-    _has_access(t.access.c.unit_id.in_(select(t.units.c.id))),
-)
-_STATES = {
-    UserState.ACTIVE: _active,
-    UserState.DISABLED: not_(_active),
-    UserState.CANNOT_LOG_IN: not_(_can_log_in),
-    UserState.MISSING: _missing,
-}
+
+
+def _in_state(state: UserState, now: datetime) -> ColumnElement[bool]:
+    """Who is in it at that moment."""
+    if state is UserState.CANNOT_LOG_IN:
+        return not_(_can_log_in(now))
+    return {UserState.ACTIVE: _active, UserState.DISABLED: not_(_active), UserState.MISSING: _missing}[state]
+
+
+def _can_log_in(now: datetime) -> ColumnElement[bool]:
+    """What syncd.accounts.gate says, for many at once; a test holds the two together."""
+    return and_(
+        _active,
+        or_(t.users.c.manual, not_(exists().where(_theirs, _present, keeps_out(now)))),
+        t.users.c.auth_status == "active",
+        _has_access(t.access.c.organization_id.in_(_enabled_organizations)),
+        _has_access(t.access.c.unit_id.in_(select(t.units.c.id))),
+    )
 
 
 # ---------------------------------------------------------------- one person
-def find_person(connection: Connection, text: str) -> PersonView:
+def find_person(connection: Connection, text: str, *, now: datetime) -> PersonView:
     """The person with this id, username, email, DN or entry id. `id:`, `username:`, `email:`, `dn:` or `entry:` before it says
     which of them is meant. Raises NotFoundError, and UsageError when it means several people.
     """
@@ -150,7 +160,7 @@ def find_person(connection: Connection, text: str) -> PersonView:
     for query in queries:
         if query is not None:
             ids.update(connection.execute(query).scalars())
-    people = people_by_ids(connection, sorted(ids)[:5])
+    people = people_by_ids(connection, sorted(ids)[:5], now=now)
     if not people:
         raise NotFoundError(f"nobody has the id, username, email, DN or entry id {text!r}")
     if len(people) > 1:
@@ -201,13 +211,13 @@ _KINDS = {"id": _by_id, "username": _by_username, "email": _by_email, "dn": _by_
 
 
 # ---------------------------------------------------------------- everybody
-def iter_people(engine: Engine) -> Generator[PersonView]:
+def iter_people(engine: Engine, *, now: datetime) -> Generator[PersonView]:
     """Everybody by id, as the store was at the first step: whatever is written meanwhile is not seen. Memory does not grow.
 
     The transaction ends with the iteration; close the iterator (contextlib.closing) when it is left early. Raises StoreError.
     """
     with read(engine) as connection:
-        assembler = PersonAssembler(connection)
+        assembler = PersonAssembler(connection, now=now)
         last = 0
         while rows := connection.execute(own_fields().where(t.users.c.id > last).order_by(t.users.c.id).limit(_CHUNK)).all():
             first, last = rows[0].id, rows[-1].id

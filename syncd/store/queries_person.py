@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Connection, Select, select
 
 from syncd.accounts.gate import login_reasons
+from syncd.model.account import AccountState
 from syncd.model.records import FieldValue
 from syncd.model.views import MANUAL, DirectoryIdentity, PersonView, RoleGrant, unit_path
 from syncd.store import schema as t
@@ -23,6 +25,10 @@ from syncd.store.types import from_json
 
 # the fields of PersonView that are columns of `users`, which are its first, in their order
 OWN_FIELDS = PersonView._fields[: PersonView._fields.index("emails")]
+
+# the columns of DirectoryIdentity and of its account
+_IDENTITY = ("entry_id", "dn", "missing_since", "missing_reason", "first_seen_at")
+_ACCOUNT = tuple(f"account_{name}" for name in AccountState._fields)
 
 # most databases refuse statements with tens of thousands of parameters
 _LOOKUP_CHUNK = 500
@@ -72,15 +78,17 @@ class _Belongings:
     # (role, directory)
     grants: Mapping[int, list[tuple[int, int | None]]]
     identifiers: Mapping[int, list[_Identifier]]
-    # (directory, the columns of DirectoryIdentity but the first and the last)
+    # (directory, the columns of _IDENTITY, those of _ACCOUNT)
     identities: Mapping[int, list[Any]]
 
 
 class PersonAssembler:
     """Makes people inside one reading transaction; what it has looked up, it keeps for the next call."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, now: datetime) -> None:
+        """`now`: when the question is asked, for what ends with the clock."""
         self._connection = connection
+        self._now = now
         self._directories: dict[int | None, str] = {None: MANUAL}
         self._directories.update(self._rows(select(t.directories.c.id, t.directories.c.name)))
         self._roles: dict[int, str] = {}
@@ -165,7 +173,7 @@ class PersonAssembler:
 
     def _identities(self, ids: UserIds) -> Mapping[int, list[Any]]:
         columns = t.identities.c
-        named = (columns[name] for name in DirectoryIdentity._fields[1:-1])
+        named = (columns[name] for name in (*_IDENTITY, *_ACCOUNT))
         found: dict[int, list[Any]] = defaultdict(list)
         for user, *rest in self._rows(select(columns.user_id, columns.directory_id, *named).where(ids(columns.user_id))):
             found[user].append(rest)
@@ -197,6 +205,8 @@ class PersonAssembler:
             organizations_enabled=len([None for organization in organizations if organization.enabled]),
             units=len(units),
             manual=row[_MANUAL],
+            accounts=[(identity.name, identity.account) for identity in directories if identity.missing_since is None],
+            now=self._now,
         )
         others = (
             tuple(found.emails.get(user, ())),
@@ -219,7 +229,14 @@ class PersonAssembler:
 
     def _directories_of(self, identities: Sequence[Any], identifiers: Sequence[_Identifier]) -> tuple[DirectoryIdentity, ...]:
         found = [
-            DirectoryIdentity._make((name, *rest, tuple(sorted([text for origin, text in identifiers if origin == number]))))
+            DirectoryIdentity._make(
+                (
+                    name,
+                    *rest[: len(_IDENTITY)],
+                    tuple(sorted([text for origin, text in identifiers if origin == number])),
+                    AccountState._make(rest[len(_IDENTITY) :]),
+                )
+            )
             for number, *rest in identities
             if (name := self._directories.get(number))
         ]

@@ -73,6 +73,7 @@ users = Table(
     CheckConstraint("auth_status IN ('active', 'locked', 'reset', 'expired')", name="auth_status"),
     **AUTOINCREMENT,
 )
+index_where("ix_users_break_glass", users, ("id",), condition="break_glass")
 index_where("ix_users_owner_unit_id", users, ("owner_unit_id",), condition="owner_unit_id IS NOT NULL")
 
 user_emails = Table(

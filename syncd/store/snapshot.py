@@ -7,12 +7,13 @@ them; reads of some go by primary key in chunks.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, and_, func, select
 
+from syncd.clock import Clock, SystemClock
 from syncd.model.feed import Cursor, FeedKind, StoredCursor
 from syncd.model.plan import Link, Plan
 from syncd.model.records import (
@@ -64,6 +65,8 @@ class SqlSyncStore:
     """`SyncStore` of services.ports over SQLite or PostgreSQL. Every method raises StoreError when the database fails."""
 
     engine: Engine
+    # for what ends with time alone
+    clock: Clock = field(default_factory=SystemClock)
 
     def identities(self, directory: str) -> dict[str, StoredIdentity]:
         known: dict[str, StoredIdentity] = {}
@@ -190,7 +193,7 @@ class SqlSyncStore:
 
     def protected(self, directory: str, *, administrator_roles: Collection[str]) -> Protected:
         with read(self.engine) as connection:
-            return protected_people(connection, directory, administrator_roles=administrator_roles)
+            return protected_people(connection, directory, administrator_roles=administrator_roles, now=self.clock.now())
 
     def field_populations(self, directory: str, fields: Collection[str]) -> Mapping[str, int]:
         with read(self.engine) as connection:

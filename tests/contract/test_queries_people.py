@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from contextlib import closing
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event
@@ -13,6 +14,7 @@ from syncd.errors import NotFoundError, UsageError
 from syncd.model.views import DirectoryIdentity, DnPeriod, PersonView, RoleGrant, UserFilter, UserState
 from syncd.store import schema as t
 from syncd.store.queries import Queries
+from tests.fakes.edge import FakeClock
 from tests.fakes.people_rows import NOON, Rows, later
 
 
@@ -218,8 +220,9 @@ def test_a_search_is_paged_like_everything(rows: Rows, queries: Queries) -> None
 
 
 # ---------------------------------------------------------------- views
-def test_views_and_the_login_gate_agree_on_every_combination(rows: Rows, queries: Queries) -> None:
+def test_views_and_the_login_gate_agree_on_every_combination(rows: Rows, engine: Engine) -> None:
     """What SQL says of many, `syncd.accounts.gate` says of each."""
+    queries = Queries(engine, clock=FakeClock(NOON))
     corp, branch = rows.directory("corp"), rows.directory("branch")
     good, bad = rows.organization("Good"), rows.organization("Bad", enabled=False)
     unit = rows.unit(good, "Unit")
@@ -227,12 +230,27 @@ def test_views_and_the_login_gate_agree_on_every_combination(rows: Rows, queries
         [], [(good, unit, corp)], [(good, unit, None)], [(good, None, None)], [(good, None, corp)], [(bad, unit, None)],
         [(bad, None, corp), (good, unit, branch)],
     ]  # fmt: skip
-    combinations = itertools.product((True, False), ("active", "locked"), (True, False), ("none", "here", "gone"), accesses)
-    for number, (enabled, status, manual, presence, access) in enumerate(combinations):
+    accounts: list[dict[str, Any]] = [
+        {},
+        {"account_disabled": False, "account_password_must_change": False, "account_locked_until": NOON},
+        {"account_disabled": True},
+        {"account_locked_until": later(1)},
+        {"account_valid_from": later(1)},
+        {"account_expires_at": NOON},
+        {"account_password_must_change": True},
+        {"account_password_expires_at": NOON},
+        {"account_valid_from": NOON, "account_expires_at": later(1), "account_password_expires_at": later(1)},
+    ]
+    full, rest = (True, "active"), ((True, "locked"), (False, "active"), (False, "locked"))
+    combinations = [
+        *itertools.product([full], (True, False), ("none", "here", "gone"), accesses, accounts),
+        *itertools.product(rest, (True, False), ("none", "here", "gone"), accesses, accounts[:3]),
+    ]
+    for number, ((enabled, status), manual, presence, access, account) in enumerate(combinations):
         user = rows.user(f"u{number:03}", enabled=enabled, auth_status=status, manual=manual)
         if presence != "none":
             rows.identity(user, branch, f"uid=u{number},dc=x")
-            rows.identity(user, corp, f"uid=u{number},dc=x", missing_since=NOON if presence == "gone" else None)
+            rows.identity(user, corp, f"uid=u{number},dc=x", missing_since=NOON if presence == "gone" else None, **account)
         for organization, in_unit, directory in access:
             rows.access(user, organization, in_unit, directory=directory)
     everybody = all_pages(queries, UserFilter(), limit=500)
@@ -246,8 +264,27 @@ def test_views_and_the_login_gate_agree_on_every_combination(rows: Rows, queries
 
     assert usernames(UserState.CANNOT_LOG_IN) == {person.username for person in everybody if person.reasons}
     assert usernames(UserState.MISSING) == expected("directory_missing:")
-    assert usernames(UserState.DISABLED) == expected("directory_missing:", "disabled")
+    assert usernames(UserState.DISABLED) == expected("directory_missing:", "directory_disabled:", "disabled")
     assert usernames(UserState.ACTIVE) == {person.username for person in everybody} - usernames(UserState.DISABLED)
+
+
+def test_what_ends_with_the_clock_ends_without_any_write(rows: Rows, engine: Engine) -> None:
+    corp, main = rows.directory("corp"), rows.organization("Main")
+    user = rows.user("ana")
+    rows.access(user, main, rows.unit(main, "Unit"), directory=corp)
+    rows.identity(user, corp, "uid=ana,dc=x", account_locked_until=later(5), account_expires_at=later(60))
+
+    def reasons(minutes: int) -> tuple[str, ...]:
+        queries = Queries(engine, clock=FakeClock(later(minutes)))
+        (person,) = queries.iter_people()
+        out = queries.users(UserFilter(state=UserState.CANNOT_LOG_IN)).items
+        assert [one.reasons for one in out] == ([person.reasons] if person.reasons else [])
+        assert queries.user("ana").reasons == queries.user_by_id(user).reasons == person.reasons
+        return person.reasons
+
+    assert reasons(4) == ("directory_locked:corp",)
+    assert reasons(5) == reasons(59) == ()
+    assert reasons(60) == ("directory_expired:corp",)
 
 
 def test_a_list_of_a_directory_shows_whom_it_has_or_had(rows: Rows, queries: Queries) -> None:

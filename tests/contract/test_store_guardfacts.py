@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
+from syncd.model.records import FOREVER
 from syncd.services.ports import Protected
 from syncd.store.snapshot import SqlSyncStore
 from tests.contract.company import Company, person, unit
@@ -24,12 +27,19 @@ class Site:
         self.corp, self.branch = rows.directory("corp"), rows.directory("branch")
         self.administrator, self.member = rows.role("Administrator"), rows.role("Member")
 
-    def person(self, name: str, *directories: int, missing: tuple[int, ...] = (), **values: object) -> int:
+    def person(
+        self,
+        name: str,
+        *directories: int,
+        missing: tuple[int, ...] = (),
+        account: Mapping[str, Any] | None = None,
+        **values: object,
+    ) -> int:
         """A person of these directories, with the entry id `name`, and gone from those in `missing`."""
         number = self.rows.user(name, **values)
         for directory in (*directories, *missing):
             gone = NOON if directory in missing else None
-            self.rows.identity(number, directory, f"uid={name},dc=x", entry_id=name, missing_since=gone)
+            self.rows.identity(number, directory, f"uid={name},dc=x", entry_id=name, missing_since=gone, **(account or {}))
         return number
 
     def administers(self, number: int, source: int | None = None) -> None:
@@ -84,6 +94,22 @@ def test_who_is_switched_off_or_gone_is_no_administrator(site: Site) -> None:
     assert site.administrators() == {"locked"}
 
 
+OFF = {"account_disabled": True}, {"account_locked_until": FOREVER}, {"account_expires_at": NOON}
+
+
+@pytest.mark.parametrize("account", OFF)
+def test_whose_account_is_off_is_no_administrator(site: Site, account: dict[str, Any]) -> None:
+    site.administers(site.person("off", site.corp, account=account))
+    assert site.administrators() == set()
+    site.administers(site.person("ana", site.corp, account={"account_password_must_change": True}))
+    assert site.administrators() == {"ana"}
+    # nor somebody else who is left
+    site.administers(site.person("other", site.branch, account=account))
+    assert site.administrators() == {"ana"}
+    site.administers(site.person("hand", site.branch, manual=True, account=account))
+    assert site.administrators() == set()
+
+
 OTHERS = {
     "manual": lambda s: s.administers(s.person("other", manual=True)),
     "manual with an entry": lambda s: s.administers(s.person("other", s.corp, manual=True)),
@@ -133,6 +159,13 @@ def test_a_present_person_of_both_with_a_role_of_this_one_counts_here(site: Site
 
 
 # ---------------------------------------------------------------- populations
+def test_the_disabled_are_counted_and_those_who_are_not_are_none_of_them(site: Site) -> None:
+    for name, disabled in (("a", True), ("b", True), ("c", False), ("d", None)):
+        site.person(name, site.corp, account={"account_disabled": disabled})
+    site.person("e", site.branch, account={"account_disabled": True})
+    assert site.store.field_populations("corp", ["account.disabled"]) == {"account.disabled": 2}
+
+
 def test_a_field_is_counted_where_people_present_have_a_value(company: Company) -> None:
     company.units = [unit("eng")]
     company.add(

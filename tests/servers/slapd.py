@@ -26,7 +26,7 @@ class Slapd(DirectoryContent, RunsServer):
     `limits`: olcLimits of the reader, such as "size.prtotal=20". `acl`: olcAccess lines in place of the default, in which
     the reader and every user who has bound read all but passwords. `tls`: the authority that issues the certificate for
     127.0.0.1 and localhost, or a certificate of yours; with it there is an `ldaps_url`, and StartTLS. `overlays`: of
-    "memberof", "refint", "syncprov". `stats`: whether each operation is logged, for `log_lines`.
+    "memberof", "refint", "syncprov", "ppolicy". `stats`: whether each operation is logged, for `log_lines`.
     """
 
     def __init__(

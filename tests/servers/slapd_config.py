@@ -19,6 +19,8 @@ _OVERLAYS = {
         "olcRefintNothing: cn=nobody\n"
     ),
     "syncprov": "objectClass: olcSyncProvConfig\n",
+    # its schema is built in; the policy is for a test to add
+    "ppolicy": "objectClass: olcPPolicyConfig\nolcPPolicyDefault: cn=default,{base_dn}\n",
 }
 
 
@@ -52,7 +54,7 @@ def _global(values: ConfigValues) -> str:
         "objectClass: olcGlobal",
         "cn: config",
         f"olcPidFile: {values.folder / 'slapd.pid'}",
-        "olcThreads: 4",
+        "olcThreads: 8",
         "olcToolThreads: 2",
         *values.extra,
     ]
@@ -125,6 +127,6 @@ olcDbMultival: memberUid 200,100
 def _overlays(values: ConfigValues) -> list[str]:
     return [
         f"dn: olcOverlay={{{number}}}{name},olcDatabase={{1}}mdb,cn=config\nobjectClass: olcOverlayConfig\n"
-        f"olcOverlay: {{{number}}}{name}\n{_OVERLAYS[name]}"
+        f"olcOverlay: {{{number}}}{name}\n{_OVERLAYS[name].format(base_dn=values.base_dn)}"
         for number, name in enumerate(values.overlays)
     ]

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from syncd.accounts.gate import AccountState, account_reasons, login_reasons
+from syncd.accounts.gate import account_reasons, login_reasons
+from syncd.model.account import AccountState
 from syncd.model.records import ACCOUNT_FIELDS, ACCOUNT_PREFIX, FOREVER
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from syncd.errors import ConnectionRefusedByServerError
@@ -86,8 +86,10 @@ def settings(**more: object) -> DirectorySettings:
 
 
 def checked(directory: FakeDirectory, lines: dict[str, list[CheckLine]] | None = None, **more: object) -> list[Checked]:
-    def probe(name: str, settings: DirectorySettings, url: str, *, searches: Sequence[Search]) -> Iterator[CheckLine]:
-        assert {search.purpose for search in searches} <= {"users", "roles", "units"}
+    def probe(
+        name: str, settings: DirectorySettings, url: str, *, searches: Callable[[ServerInfo], Sequence[Search]]
+    ) -> Iterator[CheckLine]:
+        assert {search.purpose for search in searches(directory.server)} <= {"users", "roles", "units"}
         yield from (lines or {}).get(url, [PASSED])
 
     service = CheckService(settings={"corp": settings(**more)}, custom_fields={}, directories={"corp": directory}, probe=probe)
@@ -111,7 +113,7 @@ def test_three_people_are_shown_with_unit_and_nested_roles() -> None:
         }
     )
     found = checked(directory, roles={"map": {"outer": ["auditor"]}, "default": ["employee"]})
-    assert [each.server for each in found] == ["ldap://a", "ldap://b", "", "", ""]
+    assert [each.server for each in found] == ["ldap://a", "ldap://b", "", "", "", ""]
     texts = [text for _, text in samples(found)]
     assert len(texts) == 3
     assert texts[0] == (

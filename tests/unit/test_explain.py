@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from syncd.mapping.account import AccountRule
 from syncd.mapping.mapper import PersonMapper
 from syncd.mapping.nesting import shortest_paths
 from syncd.model.entry import Entry
@@ -42,6 +43,18 @@ def test_a_trace_has_every_rule_with_its_value_or_what_is_wrong() -> None:
     assert traced["email"].problem.startswith("mail 'broken' is not an email address")
     assert (traced["first_name"].value, traced["first_name"].problem) == (None, "")
     assert traced["last_name"].problem == "last_name is required and has no value (sn)"
+
+
+def test_a_trace_has_the_account_s_fields_and_what_is_wrong_with_them() -> None:
+    settings = DirectorySettings.model_validate({"urls": ["ldap://a"], "base_dn": "dc=example"})
+    rule = AccountRule("ds389")
+    mapper = PersonMapper(settings, custom_fields={}, entry_id_attribute="nsUniqueId", account=rule)
+    assert set(rule.attributes) <= set(mapper.attributes)
+    traced = {one.name: one for one in mapper.trace(Entry("uid=a,dc=example", {"nsaccountlock": [b"TRUE"]}))}
+    assert (traced["account.disabled"].value, traced["account.disabled"].attributes) == (True, rule.attributes)
+    wrong = {one.name: one for one in mapper.trace(Entry("uid=a,dc=example", {"nsaccountlock": [b"perhaps"]}))}
+    assert wrong["account.disabled"].problem == "nsAccountLock 'perhaps' is neither TRUE nor FALSE"
+    assert wrong["account.disabled"].value is None
 
 
 def test_values_are_shown_as_text_or_by_their_size() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from syncd.model.account import AccountState
 from syncd.model.views import DirectoryIdentity, PersonView, RoleGrant
 from syncd.services.export import CSV_COLUMNS, person_json, write_csv, write_jsonl
 
@@ -46,7 +47,9 @@ FULL = person(
     units=("Europe/Spain",),
     roles=(RoleGrant("admin", ("corp", "manual")), RoleGrant("reader", ("manual",))),
     directories=(
-        DirectoryIdentity("branch", "id-2", "uid=ana,dc=b", None, None, NOON, ("staff",)),
+        DirectoryIdentity(
+            "branch", "id-2", "uid=ana,dc=b", None, None, NOON, ("staff",), AccountState(disabled=False, locked_until=NOON)
+        ),
         DirectoryIdentity("corp", "id-1", "uid=ana,dc=x", NOON, "run 3", NOON, ()),
     ),
 )
@@ -81,10 +84,15 @@ def test_a_line_of_json_is_one_person_with_everything() -> None:
             {
                 "name": "branch", "entry_id": "id-2", "dn": "uid=ana,dc=b", "role_identifiers": ["staff"],
                 "missing_since": None,
+                "account": {
+                    "disabled": False, "locked_until": "2026-03-01T12:00:00Z", "valid_from": None, "expires_at": None,
+                    "password_must_change": None, "password_expires_at": None,
+                },
             },
             {
                 "name": "corp", "entry_id": "id-1", "dn": "uid=ana,dc=x", "role_identifiers": [],
                 "missing_since": "2026-03-01T12:00:00Z",
+                "account": dict.fromkeys(AccountState._fields),
             },
         ],
         "created_at": "2026-03-01T12:00:00Z", "updated_at": "2026-03-01T12:00:00Z",

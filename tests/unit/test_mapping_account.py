@@ -235,8 +235,20 @@ def test_ds389_lockout() -> None:
     assert fields("ds389", accountUnlockTime="20260301120000Z", passwordRetryCount=3)["locked_until"] == NOON
     forever = {"accountUnlockTime": "19700101000000Z"}
     assert fields("ds389", **forever, passwordRetryCount=3)["locked_until"] == FOREVER
-    assert "locked_until" not in fields("ds389", **forever, passwordRetryCount=0)
     assert "locked_until" not in fields("ds389", passwordRetryCount=2)
+
+
+@pytest.mark.parametrize("until", ["19700101000000Z", "20260301120000Z"])
+@pytest.mark.parametrize(
+    ("limit", "count", "locked"), [(None, 3, True), (None, 2, False), (5, 4, False), (5, 5, True), (2, 2, True)]
+)
+def test_ds389_what_is_left_of_a_lockout_is_none(until: str, limit: int | None, count: int, locked: bool) -> None:
+    """An administrator's reset, and a good login, set the count to 0 and leave the time."""
+    policy = AccountPolicy(default=PasswordPolicy(max_failures=limit))
+    found = fields("ds389", policy, accountUnlockTime=until, passwordRetryCount=count)
+    assert ("locked_until" in found) is locked
+    assert "locked_until" not in fields("ds389", policy, accountUnlockTime=until, passwordRetryCount=0)
+    assert "locked_until" not in fields("ds389", policy, accountUnlockTime=until)
 
 
 def test_ds389_password() -> None:

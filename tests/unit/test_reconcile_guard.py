@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from syncd.model.hold import Kind, Objection
 from syncd.model.plan import Action, Link, NewFields, PersonChange, Plan, StructureChange
-from syncd.model.records import OrganizationRecord, RoleIdentifierRecord, UnitRecord
+from syncd.model.records import FOREVER, OrganizationRecord, RoleIdentifierRecord, UnitRecord
 from syncd.reconcile.guard import allowed, blanked_fields, judge, judge_purge, limits_of, renames
 from syncd.settings.directory import SafetySettings
 from syncd.settings.limits import Limit, parse_limit
@@ -373,6 +373,16 @@ def test_a_value_is_blanked_when_there_was_one_and_is_none(old: Any, new: Any, b
 
 def test_neither_a_dn_nor_a_new_person_is_blanked() -> None:
     assert blanked_fields(changed(1, dn=("uid=a", None), title=("x", None))[0]) == ["title"]
+    # an account that ends being locked is none, one of which nobody can say any more that it is disabled is
+    for field, old, new, blanked in (
+        ("account.locked_until", FOREVER, None, False),
+        ("account.password_must_change", True, None, False),
+        ("account.disabled", True, None, True),
+        ("account.disabled", True, False, False),
+        ("account.disabled", False, None, False),
+    ):
+        (change,) = changed(1, Action.UPDATE, **{field: (old, new)})
+        assert blanked_fields(change) == ([field] if blanked else [])
     assert blanked_fields(changed(1, Action.CREATE, title=("x", None))[0]) == []
     assert blanked_fields(changed(1, Action.DISABLE, title=("x", None))[0]) == []
     assert blanked_fields(PersonChange(Action.CREATE, "e", None, None, NewFields({"title": None}))) == []

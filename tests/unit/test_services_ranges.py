@@ -8,10 +8,11 @@ from math import ceil
 import pytest
 
 from syncd.errors import ConnectionLostError, DirectoryError, InsufficientAccessError, LdapResultError, StoppedError
+from syncd.mapping.members import is_partial
 from syncd.model.entry import Entry
 from syncd.model.reading import Scope, Search, ServerInfo
 from syncd.services.ports import DirectorySession
-from syncd.services.ranges import completed, is_partial
+from syncd.services.ranges import completed
 
 DN = "cn=big,dc=x"
 Answer = dict[str, list[bytes]] | DirectoryError

@@ -52,6 +52,8 @@ class Dialect:
     floor: Callable[[str], str] = lambda cookie: ""
     # whether a refresh that does not name the removed lists those that are left, as the RFC wants it
     lists: bool = True
+    # of so many removed entries in one message, and more, the server may have lost one; 0 for none
+    suspicious: int = 0
     # the filter to ask with, "" for the search's own
     filter: str = ""
 
@@ -113,6 +115,8 @@ class SyncStream:
     def _info(self, info: SyncInfo) -> None:
         if info.phase is Phase.ID_SET:
             ids = tuple(map(self._dialect.entry_id, info.uuids))
+            if info.flag and 0 < self._dialect.suspicious <= len(ids):
+                raise self.refused(f"with {len(ids)} removed entries at a time the server leaves some out")
             if info.flag:
                 self._touch(ids, gone=True, cookie=info.cookie)
             elif not self.refreshed:

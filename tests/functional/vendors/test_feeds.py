@@ -19,8 +19,8 @@ FEEDS = [
     ("samba", "dirsync"),
     ("samba", "timestamp"),
 ]
-# those that say who is gone; with the others the sweep does
-TELLS_OF_REMOVALS = {"syncrepl", "dirsync"}
+# those that say who is gone to an account that may not see deleted objects; with the others the sweep does
+TELLS_OF_REMOVALS = {"syncrepl"}
 ROUNDS, EDITS = 6, 4
 
 

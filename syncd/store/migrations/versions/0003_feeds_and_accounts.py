@@ -41,6 +41,8 @@ def upgrade() -> None:
         for name, kind in columns:
             op.add_column(table, sa.Column(name, kind, nullable=True))
     op.add_column("directories", sa.Column("cursor_version", sa.Integer(), server_default="0", nullable=False))
+    where = sa.text("break_glass")
+    op.create_index("ix_users_break_glass", "users", ["id"], sqlite_where=where, postgresql_where=where)
     where = sa.text("link_key IS NOT NULL")
     op.create_index("ix_identities_link_key", "identities", ["link_key"], sqlite_where=where, postgresql_where=where)
     where = sa.text("length(fingerprint) = 0")
@@ -50,6 +52,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index("ix_identities_unsettled", table_name="identities")
     op.drop_index("ix_identities_link_key", table_name="identities")
+    op.drop_index("ix_users_break_glass", table_name="users")
     op.drop_column("directories", "cursor_version")
     for table, columns in COLUMNS.items():
         for name, _ in columns:
