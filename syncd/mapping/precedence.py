@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from syncd.mapping.rules import record_field
 from syncd.settings.directory import DirectorySettings
+from syncd.settings.profiles import possible
 
 # of a directory without `link`, whose people are linked by call only
 UNNAMED = 100
@@ -51,6 +52,8 @@ class Precedence:
 
 
 def _mapped_fields(settings: DirectorySettings) -> frozenset[str]:
-    fields = {record_field(name) for name in settings.users.attributes}
+    """Where neither the fields nor the vendor are written, whatever the servers may turn out to map: all directories must come
+    to the same, and none has met the others' servers."""
+    fields = {record_field(name) for filled in possible(settings) for name in filled.users.attributes}
     # the rule of the primary address makes the further ones too
     return frozenset(fields | {"emails"} if "email" in fields else fields)

@@ -184,7 +184,7 @@ class Linking:
     # ------------------------------------------------------------ fields
     def decided(self, changes: Sequence[PersonChange]) -> list[PersonChange]:
         """The changes without the fields that other directories decide."""
-        if len(self.settings) < 2:
+        if len(self.settings) < 2 or not changes:
             return list(changes)
         settled: list[PersonChange] = []
         for start in range(0, len(changes), _CHUNK):
@@ -212,6 +212,8 @@ class Linking:
         return {one.directory for one in identities if one.present and one.directory != self.directory}
 
     def _passing_on(self, leaving: Mapping[str, StoredIdentity]) -> frozenset[str]:
+        if not leaving:
+            return frozenset()
         entries = self.store.identities_of_users({one.user_id for one in leaving.values()})
         passing = set()
         for entry_id, one in leaving.items():
@@ -230,8 +232,9 @@ class Linking:
     # ------------------------------------------------------------ names
     def present_elsewhere(self, user_ids: Iterable[int]) -> set[int]:
         """Those of the users who are present in some other directory."""
-        several = self.store.identities_of_users(set(user_ids))
-        return {user_id for user_id, identities in several.items() if self._present_elsewhere(identities)}
+        wanted = set(user_ids)
+        found = self.store.identities_of_users(wanted) if wanted else {}
+        return {user_id for user_id, identities in found.items() if self._present_elsewhere(identities)}
 
     def own_names(self, changes: Sequence[PersonChange], holders: Holders) -> Holders:
         """The holders of names, with those that are linked in this run as people of this directory."""

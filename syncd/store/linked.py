@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, exists, func, select, update
+from sqlalchemy import Connection, Select, exists, func, literal_column, select, update
 
 from syncd.errors import StoreError
 from syncd.model.records import LinkedIdentity
@@ -98,8 +98,9 @@ def require_new(connection: Connection, link_keys: Collection[str], *, others: C
 def unsettled(connection: Connection, directory: str) -> list[str]:
     """SyncStore.unsettled."""
     number = select(t.directories.c.id).where(t.directories.c.name == directory).scalar_subquery()
-    query = select(_i.entry_id).where(_i.directory_id == number, func.length(_i.fingerprint) == 0)
-    return list(connection.scalars(query.where(_i.missing_since.is_(None)).order_by(_i.entry_id)))
+    # as the partial index has it, without a parameter; in the order of entry ids SQLite would rather read everybody
+    query = select(_i.entry_id).where(func.length(_i.fingerprint) == literal_column("0"), _i.directory_id == number)
+    return sorted(connection.scalars(query.where(_i.missing_since.is_(None))))
 
 
 def unsettle(connection: Connection, user_ids: Collection[int], *, but: int | None = None) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from syncd.mapping.mapper import PersonMapper
 from syncd.mapping.structure import Structure
+from syncd.mapping.validate import validate_mapping
 from syncd.model.entry import Entry
 from syncd.model.hold import Kind, Objection
 from syncd.model.plan import Action, Link, PersonChange, Plan
@@ -17,6 +18,7 @@ from syncd.reconcile.guard import judge, limits_of
 from syncd.reconcile.people import diff_person
 from syncd.reconcile.render import rows, rules_of
 from syncd.reconcile.split import split
+from syncd.settings.checks import remarks
 from syncd.settings.directory import DirectorySettings
 
 
@@ -74,6 +76,22 @@ def test_the_key_and_the_precedence_are_part_of_the_fingerprint() -> None:
     assert fingerprint("badge", b"1") != fingerprint("badge", b"2")
     assert fingerprint(None, b"1") == fingerprint(None, b"2")
     assert len({fingerprint("badge", b"1", text) for text in ("", "x", "y")}) == 3
+
+
+def test_a_password_is_no_key() -> None:
+    assert any("link.attribute" in problem for problem in validate_mapping(settings(link={"attribute": "userPassword"}), {}))
+    assert validate_mapping(settings(link={"attribute": "employeeNumber"}), {}) == []
+
+
+def test_where_the_fields_are_not_known_it_is_said() -> None:
+    def told(**sections: Any) -> bool:
+        return any(remark.keys[0] == "link" for remark in remarks("corp", settings(**sections)))
+
+    link = {"link": {"attribute": "employeeNumber"}}
+    assert told(**link)
+    assert not told()
+    assert not told(**link, vendor="openldap")
+    assert not told(**link, users={"attributes": {"username": "uid", "email": "mail", "last_name": "sn"}})
 
 
 # ---------------------------------------------------------------- the plan

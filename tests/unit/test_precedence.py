@@ -53,6 +53,17 @@ def test_where_a_directory_puts_people_is_no_field_and_custom_fields_are() -> No
     assert fields == {"username", "title", "custom.badge"}
 
 
+def test_what_is_not_written_is_what_any_server_may_map() -> None:
+    def default(vendor: str) -> DirectorySettings:
+        base = {"urls": ["ldap://localhost"], "base_dn": "dc=x", "organization": "Corp"}
+        return DirectorySettings.model_validate({**base, "vendor": vendor})
+
+    fields = Precedence.of({vendor: default(vendor) for vendor in ("auto", "openldap", "active_directory")}).fields
+    assert fields["openldap"] == {"username", "email", "emails", "first_name", "last_name"}
+    assert fields["active_directory"] == fields["openldap"] | {"display_name", "title", "phone"}
+    assert fields["auto"] == fields["active_directory"]
+
+
 def test_the_text_changes_with_whoever_comes_before_and_with_nothing_else() -> None:
     before = Precedence.of(THREE)
     assert before.text("first") == ""

@@ -12,6 +12,7 @@ from syncd.bootstrap import open_database
 from syncd.errors import LeaseHeldError, NotFoundError, UsageError
 from syncd.model.checks import CheckStatus
 from syncd.services.ports import Relinked
+from tests.functional.cli import syncd
 from tests.functional.sync.pair import Pair, both_have_anna, neighbours
 
 
@@ -183,3 +184,24 @@ def test_nothing_is_taken_from_a_manual_user_or_a_break_glass_account(apart: Pai
     apart.hr.execute(f"UPDATE users SET {column} = :t WHERE id = :u", t=True, u=other)
     with refused(UsageError, "nothing is taken", apart):
         linked(apart, anna)
+
+
+def test_the_command_line_links_and_parts(apart: Pair) -> None:
+    env = {"SYNCD_STORE__URL": apart.hr.store_url, "SYNCD_HTTP__LISTEN": "127.0.0.1:0"}
+    for name, one in apart.hr.root["directories"].items():
+        for key in ("urls", "base_dn", "bind_dn", "bind_password", "organization"):
+            value = one[key][0] if key == "urls" else one[key]
+            env[f"SYNCD_DIRECTORIES__{name.upper()}__{key.upper()}"] = value
+    anna, other, dn = number(apart, "anna"), number(apart, "anna.berg"), f"uid=anna.berg,{apart.mail.people_dn}"
+    arguments = ("users", "link", "anna", "--directory", "mail", "--dn", dn, "--reason", "the same person")
+    done = syncd(*arguments, "--output", "json", env=env)
+    assert (done.code, done.json()) == (0, {"user": anna, "other": other, "became": "deleted", "dn": dn}), done.err
+    again = syncd(*arguments, env=env)
+    assert again.code == 2
+    assert f"is an entry of user {anna} already" in again.err
+    shown = syncd("users", "show", "anna", env=env)
+    assert f"in hr: uid=anna,{apart.hr.people_dn}" in shown.out
+    assert f"in mail: {dn}" in shown.out
+    parted = syncd("users", "unlink", "anna", "--directory", "mail", "--reason", "two people", env=env)
+    assert parted.code == 0
+    assert f"{dn} is no longer an entry of user {anna}." in " ".join(parted.out.split())
