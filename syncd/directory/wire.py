@@ -115,11 +115,9 @@ class Wire:
                 raise BerError("an entry that answers no request")
             return [message for message in messages if message.id in expected or self._refuse_stray(message)]
 
-    @contextlib.contextmanager
-    def malformed(self) -> Iterator[None]:
+    def malformed(self) -> contextlib.AbstractContextManager[None]:
         """Whatever finds that a message is not as it must be ends the connection, as in `collect`."""
-        with self._faults(self._limit, None):
-            yield
+        return self._faults(self._limit, None)
 
     def has_more(self, *, within: float) -> bool:
         """Whether `receive` would find bytes, or the end of the connection, `within` so many seconds."""

@@ -5,8 +5,7 @@ does not name is not here either, and is for the sweep to find:
 
 - the entries below one that was renamed or moved, whose DNs changed;
 - OpenLDAP 2.5: when writes overtook each other, the last of them, until the next write comes;
-- 389 Directory Server 2.3: an entry that was both added and removed since the cookie, which a full read may have met in
-  between.
+- 389 Directory Server 2.3: an entry that was both added and removed since the cookie, which a full read may have met.
 """
 
 from __future__ import annotations
