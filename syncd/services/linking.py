@@ -14,15 +14,13 @@ from dataclasses import dataclass, field
 from syncd.mapping.precedence import Precedence
 from syncd.model.plan import Action, PersonChange
 from syncd.model.records import (
-    ACCOUNT_FIELDS,
-    DirectoryPresence,
-    FieldValue,
     Issue,
     LinkedIdentity,
     NameHolder,
     StoredIdentity,
     StoredPerson,
 )
+from syncd.reconcile.links import as_link, key_of, link_with
 from syncd.reconcile.people import diff_person
 from syncd.services.ports import SyncStore
 from syncd.settings.directory import DirectorySettings
@@ -36,8 +34,6 @@ Holders = dict[tuple[str, str], NameHolder]
 
 # people looked up at a time
 _CHUNK = 2000
-# what a directory says for itself, beside the user's fields
-_OWN = ("organization", "unit", *ACCOUNT_FIELDS)
 # unique over all users: a directory that does not decide them claims what is there, so that nobody else gets it
 _NAMES = ("username", "email")
 
@@ -103,19 +99,19 @@ class Linking:
     # ------------------------------------------------------------ new entries of known users
     def _linked(self, changes: Sequence[PersonChange], issues: list[Issue]) -> list[PersonChange]:
         """The changes with links for creations, without those that could be several people's."""
-        new = [change for change in changes if change.before is None and _key(change) is not None]
+        new = [change for change in changes if change.before is None and key_of(change) is not None]
         if not new:
             return list(changes)
-        candidates = self._candidates(changes, {key for change in new if (key := _key(change)) is not None})
-        claims = Counter(_key(change) for change in changes)
+        candidates = self._candidates(changes, {key for change in new if (key := key_of(change)) is not None})
+        claims = Counter(key_of(change) for change in changes)
         targets: dict[str, LinkedIdentity] = {}
         refused: set[str] = set()
         for change in new:
-            key = _key(change) or ""
+            key = key_of(change) or ""
             found = candidates.get(key, ())
             if not any(one.directory in self._others for one in found):
                 continue
-            same = [c.after.dn for c in changes if c.after and _key(c) == key and c is not change] if claims[key] > 1 else []
+            same = [c.after.dn for c in changes if c.after and key_of(c) == key and c is not change] if claims[key] > 1 else []
             if issue := self._objection(change, found, same):
                 issues.append(issue)
                 refused.add(change.entry_id)
@@ -123,7 +119,7 @@ class Linking:
                 targets[change.entry_id] = next(one for one in found if one.directory in self._others)
         people = self._stored(targets.values())
         return [
-            self._link(change, people[targets[change.entry_id].user_id]) if change.entry_id in targets else change
+            link_with(change, people[targets[change.entry_id].user_id]) if change.entry_id in targets else change
             for change in changes
             if change.entry_id not in refused
         ]
@@ -165,22 +161,6 @@ class Linking:
         found = (self.store.people(name, ids) for name, ids in entries.items())
         return {person.user_id: person for people in found for person in people.values()}
 
-    def _link(self, change: PersonChange, user: StoredPerson) -> PersonChange:
-        record = change.after
-        assert record is not None
-        before = user._replace(
-            entry_id=record.entry_id,
-            dn="",
-            dn_key="",
-            fingerprint=b"",
-            presence=DirectoryPresence.ACTIVE,
-            fields={**user.fields, **dict.fromkeys(_OWN)},
-            member_key=None,
-            primary_group=None,
-            link_key=None,
-        )
-        return _as_link(diff_person(record, before))
-
     # ------------------------------------------------------------ fields
     def decided(self, changes: Sequence[PersonChange]) -> list[PersonChange]:
         """The changes without the fields that other directories decide."""
@@ -206,7 +186,7 @@ class Linking:
         fields = {name: value for name, value in record.fields.items() if name not in theirs}
         fields |= {name: stored.get(name) for name in _NAMES if name in theirs and name in record.fields}
         decided = diff_person(record._replace(fields=fields), change.before)
-        return _as_link(decided) if change.action is Action.LINK else decided
+        return as_link(decided) if change.action is Action.LINK else decided
 
     def _present_elsewhere(self, identities: Iterable[LinkedIdentity]) -> set[str]:
         return {one.directory for one in identities if one.present and one.directory != self.directory}
@@ -258,7 +238,7 @@ class Linking:
         known += [
             (change.entry_id, change.after.dn, change.before.user_id, key)
             for change in changing.values()
-            if change.after is not None and change.before is not None and (key := _key(change)) is not None
+            if change.after is not None and change.before is not None and (key := key_of(change)) is not None
         ]
         others: defaultdict[str, set[int]] = defaultdict(set)
         for one in self.store.linked_identities({key for *_, key in known if key}) if known else ():
@@ -274,16 +254,3 @@ class Linking:
     def dn_of(changes: Sequence[PersonChange], entry_id: str) -> str:
         """The DN of somebody who is linked in this run."""
         return next(change.after.dn for change in changes if change.entry_id == entry_id and change.after is not None)
-
-
-def _key(change: PersonChange) -> str | None:
-    return change.after.link_key if change.after is not None else None
-
-
-def _as_link(change: PersonChange) -> PersonChange:
-    assert change.after is not None
-    return change._replace(action=Action.LINK, fields={"dn": (None, change.after.dn), **_without_dn(change)})
-
-
-def _without_dn(change: PersonChange) -> dict[str, tuple[FieldValue, FieldValue]]:
-    return {name: values for name, values in change.fields.items() if name != "dn"}
