@@ -22,6 +22,10 @@ def site(request: pytest.FixtureRequest) -> VendorSite:
 
 def test_identity_survives(site: VendorSite) -> None:
     server = site.server
+    if isinstance(server, Ds389):
+        # until its second start a new 389 Directory Server 2.3.1 renames some hundred entries below another and no more
+        server.stop()
+        server.start()
     old_unit = server.add_ou("Works", parent=site.people_dn)
     dns = server.add_people(PEOPLE, parent=old_unit)
     # few members: 389 Directory Server's referential integrity goes through all of them for each person that moves
@@ -67,10 +71,6 @@ def rename(site: VendorSite, dn: str, new_rdn: str) -> str:
         site.server.rename_large(dn, new_rdn)
     else:
         site.server.rename(dn, new_rdn)
-    if isinstance(site.server, Ds389):
-        # 2.3.1 goes on to show the old names of thousands of entries from its cache until it is started anew
-        site.server.stop()
-        site.server.start()
     return f"{new_rdn},{dn.partition(',')[2]}"
 
 
