@@ -88,7 +88,8 @@ class NewPeople:
 
 def new_people(applying: Applying, changes: Sequence[PersonChange], ids: Sequence[int], relations: Relations) -> NewPeople:
     """The rows of these creations; `ids` are the numbers reserved for them. Raises StoreError."""
-    people = [(id_, record) for id_, change in zip(ids, changes, strict=True) if (record := change.after) is not None]
+    after = ((id_, change.after) for id_, change in zip(ids, changes, strict=True))
+    people = [(id_, record._replace(fields=dict(record.fields.items()))) for id_, record in after if record is not None]
     names = set().union(*(record.fields for _, record in people))
     granted = _link_rows(people, relations.grants, applying.roles, "role")
     linked = _link_rows(people, relations.memberships, applying.role_identifiers, "role identifier")

@@ -3,6 +3,7 @@ databases."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -28,11 +29,15 @@ NOTHING: dict[str, FieldValue] = dict.fromkeys(ACCOUNT_FIELDS)
 def account(entry_id: str, **fields: FieldValue) -> PersonRecord:
     """A person whose account fields are managed: NAME stands for account.NAME, and those left out say nothing."""
     said = NOTHING | {f"account.{name}": value for name, value in fields.items()}
-    return person(entry_id, **said)
+    return saying(entry_id, said)
+
+
+def saying(entry_id: str, said: Mapping[str, FieldValue], **fields: str) -> PersonRecord:
+    return person(entry_id, None, None, **said, **fields)
 
 
 def everything(entry_id: str) -> PersonRecord:
-    return person(entry_id, **ALL)
+    return saying(entry_id, ALL)
 
 
 def stored(company: Company, entry_id: str) -> StoredPerson:
@@ -65,7 +70,7 @@ def test_all_that_is_said_of_a_new_account_comes_back_as_it_was(company: Company
 
 @pytest.mark.parametrize("name", ACCOUNT_FIELDS)
 def test_each_field_alone_makes_a_round(company: Company, name: str) -> None:
-    company.add(person("p", **(NOTHING | {name: ALL[name]})), person("q", **NOTHING), person("r"))
+    company.add(saying("p", NOTHING | {name: ALL[name]}), saying("q", NOTHING), person("r"))
     company.sync()
     assert told(company, "p") == {name: ALL[name]}
     assert told(company, "q") == told(company, "r") == {}
@@ -111,7 +116,7 @@ def test_people_whose_accounts_change_differently_change_in_one_batch(company: C
     company.add(*(account(f"p{i}", disabled=False) for i in range(4)))
     company.sync()
     company.add(account("p0", disabled=True), account("p1", disabled=False, valid_from=MOMENT), everything("p2"))
-    company.add(person("p3", title="t", dn="uid=moved,dc=example,dc=com", **(NOTHING | {"account.disabled": False})))
+    company.add(person("p3", None, "uid=moved,dc=example,dc=com", title="t", **(NOTHING | {"account.disabled": False})))
     company.sync()
     assert told(company, "p0") == {"account.disabled": True}
     assert told(company, "p1") == {"account.disabled": False, "account.valid_from": MOMENT}
@@ -144,9 +149,7 @@ def test_who_returns_has_the_account_of_now(company: Company) -> None:
 
 def test_accounts_are_those_of_the_own_directory(company: Company) -> None:
     other = Company(company.store, name="other")
-    other.add(
-        account("p", disabled=False)._replace(fields=account("p", disabled=False).fields | {"username": "x", "email": "x@y"})
-    )
+    other.add(person("p", "another", None, **(NOTHING | {"account.disabled": False})))
     other.sync()
     company.add(account("p", disabled=True))
     company.sync()
