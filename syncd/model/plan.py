@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import marshal
-from collections.abc import ItemsView, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -71,60 +71,6 @@ class NewFields(Mapping[str, tuple[FieldValue, FieldValue]]):
         return repr(dict(self))
 
 
-class PackedFields(Mapping[str, FieldValue]):
-    """The fields of a new person in a fifth of a dict's room: a first import keeps those of everybody until they are written.
-
-    Each look unpacks them all; whoever looks at many fields takes `unpacked` once.
-    """
-
-    __slots__ = ("_names", "_packed")
-
-    def __init__(self, fields: Fields) -> None:
-        names = tuple(fields)
-        # equal names are one object
-        self._names = _NAMES.setdefault(names, names)
-        values = tuple(fields.values())
-        try:
-            self._packed: bytes | tuple[FieldValue, ...] = marshal.dumps(values)  # type: ignore[arg-type]
-        except ValueError:
-            # dates
-            self._packed = values
-
-    def _values(self) -> tuple[FieldValue, ...]:
-        if isinstance(self._packed, tuple):
-            return self._packed
-        values: tuple[FieldValue, ...] = marshal.loads(self._packed)  # noqa: S302 - what `__init__` has made
-        return values
-
-    def unpacked(self) -> dict[str, FieldValue]:
-        return dict(zip(self._names, self._values(), strict=True))
-
-    def __getitem__(self, name: str) -> FieldValue:
-        return self.unpacked()[name]
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return self._values()[self._names.index(name)] if name in self._names else default
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._names
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def items(self) -> ItemsView[str, FieldValue]:
-        return self.unpacked().items()
-
-    def __repr__(self) -> str:
-        return repr(self.unpacked())
-
-
-# the sets of names in use: as many as there are mappings
-_NAMES: dict[tuple[str, ...], tuple[str, ...]] = {}
-
-
 class PersonChange(NamedTuple):
     """A change of one person."""
 
@@ -136,6 +82,55 @@ class PersonChange(NamedTuple):
     before: StoredPerson | None
     # field -> (old, new); for a creation every field with a value; DN changes stand under "dn"
     fields: Mapping[str, tuple[FieldValue, FieldValue]]
+
+
+class Creation(PersonChange):
+    """A new person in a third of the room: a first import keeps those of everybody until they are written.
+
+    It is a PersonChange to everyone; each look at `after` or `fields` makes them anew, so take them once.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, record: PersonRecord) -> PersonChange:
+        """A creation; a plain one where a field has a form that cannot be packed (dates)."""
+        names = tuple(record.fields)
+        dn_key = None if record.dn_key == record.dn.lower() else record.dn_key
+        values: tuple[Any, ...] = (record.dn, dn_key, record.fingerprint, *record[5:], *record.fields.values())
+        try:
+            packed = marshal.dumps(values)
+        except ValueError:
+            return PersonChange(Action.CREATE, record.entry_id, record, None, NewFields(record.fields))
+        # equal names are one object
+        return cls(Action.CREATE, record.entry_id, packed, None, _NAMES.setdefault(names, names))  # type: ignore[arg-type]
+
+    @property
+    def after(self) -> PersonRecord:
+        dn, dn_key, fingerprint, *more = marshal.loads(self[2])  # type: ignore[arg-type]  # noqa: S302 - what `of` has made
+        own = len(PersonRecord._fields) - 5
+        fields = dict(zip(self[4], more[own:], strict=True))
+        return PersonRecord(self[1], dn, dn.lower() if dn_key is None else dn_key, fingerprint, fields, *more[:own])
+
+    @property
+    def fields(self) -> Mapping[str, tuple[FieldValue, FieldValue]]:
+        return NewFields(self.after.fields)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PersonChange) and _parts(self) == _parts(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"PersonChange{_parts(self)!r}"
+
+
+def _parts(change: PersonChange) -> tuple[Any, ...]:
+    return change.action, change.entry_id, change.after, change.before, dict(change.fields)
+
+
+# the sets of names in use: as many as there are mappings
+_NAMES: dict[tuple[str, ...], tuple[str, ...]] = {}
 
 
 class NameRelease(NamedTuple):
@@ -211,7 +206,7 @@ class Plan:
         moved = 0
         for change in self.people:
             by_action[change.action] += 1
-            moved += "dn" in change.fields and change.action is not Action.CREATE
+            moved += change.action is not Action.CREATE and "dn" in change.fields
         counts = {
             "users_created": by_action[Action.CREATE],
             "users_updated": by_action[Action.UPDATE],

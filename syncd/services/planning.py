@@ -263,8 +263,9 @@ class Planner:
             for change in plan.people:
                 keys.pop(before.get(change.entry_id, ""), None)
             for change in plan.people:
-                if change.after is not None:
-                    key = change.after.member_key if by_name else change.after.dn_key
+                record = change.after
+                if record is not None:
+                    key = record.member_key if by_name else record.dn_key
                     if key is not None:
                         keys[key] = change.entry_id
         if not by_name:

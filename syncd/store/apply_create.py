@@ -57,10 +57,13 @@ class Relations:
 
 
 def _targets(new: Collection[str], links: Sequence[Link]) -> Targets:
-    targets: dict[str, list[str]] = {}
+    """Equal targets are one object: most people share theirs with many others, and a first import has everybody's."""
+    targets: dict[str, tuple[str, ...]] = {}
+    shared: dict[tuple[str, ...], tuple[str, ...]] = {}
     for entry_id, target in links:
         if entry_id in new:
-            targets.setdefault(entry_id, []).append(target)
+            mine = (*targets.get(entry_id, ()), target)
+            targets[entry_id] = shared.setdefault(mine, mine)
     return targets
 
 
@@ -88,8 +91,7 @@ class NewPeople:
 
 def new_people(applying: Applying, changes: Sequence[PersonChange], ids: Sequence[int], relations: Relations) -> NewPeople:
     """The rows of these creations; `ids` are the numbers reserved for them. Raises StoreError."""
-    after = ((id_, change.after) for id_, change in zip(ids, changes, strict=True))
-    people = [(id_, record._replace(fields=dict(record.fields.items()))) for id_, record in after if record is not None]
+    people = [(id_, record) for id_, change in zip(ids, changes, strict=True) if (record := change.after) is not None]
     names = set().union(*(record.fields for _, record in people))
     granted = _link_rows(people, relations.grants, applying.roles, "role")
     linked = _link_rows(people, relations.memberships, applying.role_identifiers, "role identifier")

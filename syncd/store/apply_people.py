@@ -67,7 +67,8 @@ def _write_together(
 
 
 def _username(change: PersonChange) -> str:
-    username = change.after.fields.get("username") if change.after else None
+    record = change.after
+    username = record.fields.get("username") if record is not None else None
     return username if isinstance(username, str) else ""
 
 
