@@ -49,10 +49,11 @@ class Planner:
         stored = self.store.structure(self.directory)
         leaving = found.leaving
         resolution = self._settle_names(found, known, frozenset(leaving))
-        accepted = {change.entry_id for change in resolution.accepted}
-        for change in found.changes:
-            if change.entry_id not in accepted and change.before is not None and change.after is not None:
-                found.unusable[change.after.dn_key] = change.entry_id
+        if len(resolution.accepted) < len(found.changes):
+            accepted = {change.entry_id for change in resolution.accepted}
+            for change in found.changes:
+                if change.entry_id not in accepted and change.before is not None and change.after is not None:
+                    found.unusable[change.after.dn_key] = change.entry_id
         people = resolution.accepted + tuple(self._disable(leaving))
         before, seen = self._populations(found, people)
         plan = Plan(
