@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import marshal
+import pickle
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -94,20 +95,24 @@ class Creation(PersonChange):
 
     @classmethod
     def of(cls, record: PersonRecord) -> PersonChange:
-        """A creation; a plain one where a field has a form that cannot be packed (dates)."""
+        """The creation of this person."""
         names = tuple(record.fields)
         dn_key = None if record.dn_key == record.dn.lower() else record.dn_key
         values: tuple[Any, ...] = (record.dn, dn_key, record.fingerprint, *record[5:], *record.fields.values())
         try:
             packed = marshal.dumps(values)
         except ValueError:
-            return PersonChange(Action.CREATE, record.entry_id, record, None, NewFields(record.fields))
+            # dates
+            packed = pickle.dumps(values)
         # equal names are one object
         return cls(Action.CREATE, record.entry_id, packed, None, _NAMES.setdefault(names, names))  # type: ignore[arg-type]
 
     @property
     def after(self) -> PersonRecord:
-        dn, dn_key, fingerprint, *more = marshal.loads(self[2])  # type: ignore[arg-type]  # noqa: S302 - what `of` has made
+        packed: Any = self[2]
+        # what `of` has made
+        loads = pickle.loads if packed.startswith(pickle.PROTO) else marshal.loads
+        dn, dn_key, fingerprint, *more = loads(packed)
         own = len(PersonRecord._fields) - 5
         fields = dict(zip(self[4], more[own:], strict=True))
         return PersonRecord(self[1], dn, dn.lower() if dn_key is None else dn_key, fingerprint, fields, *more[:own])
@@ -118,6 +123,9 @@ class Creation(PersonChange):
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PersonChange) and _parts(self) == _parts(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from syncd.mapping.members import PackedValues
-from syncd.model.plan import Action, Creation, Plan
+from syncd.model.plan import Action, Creation, NewFields, PersonChange, Plan
 from syncd.model.records import FieldValue, PersonRecord
 from syncd.reconcile.people import diff_person
 
@@ -43,6 +43,7 @@ def test_a_creation_is_what_it_was_made_of(dn_key: str) -> None:
 @pytest.mark.parametrize("value", [date(2000, 1, 2), datetime(2000, 1, 2, tzinfo=UTC)], ids=["date", "time"])
 def test_a_creation_with_a_date_is_the_same_to_everyone(value: FieldValue) -> None:
     change = diff_person(record(birthday=value), None)
+    assert isinstance(change, Creation)
     assert change.after == record(birthday=value)
     assert change.fields["birthday"] == (None, value)
 
@@ -50,6 +51,9 @@ def test_a_creation_with_a_date_is_the_same_to_everyone(value: FieldValue) -> No
 def test_creations_are_equal_when_what_they_create_is() -> None:
     assert diff_person(record(), None) == diff_person(record(), None)
     assert diff_person(record(), None) != diff_person(record(title="t"), None)
+    plain = PersonChange(Action.CREATE, "7", record(), None, NewFields(record().fields))
+    assert plain == diff_person(record(), None)
+    assert not plain != diff_person(record(), None)  # noqa: SIM202 - another operator
     assert diff_person(record(), None) != diff_person(record("uid=other"), None)
 
 
