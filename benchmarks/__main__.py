@@ -160,24 +160,29 @@ class Bench:
 
     def growth(self) -> None:
         """Memory and time of a large company, and of a quarter of it. Into SQLite."""
+        quarter, whole = self._syncs_of(self.people // 4), self._syncs_of(self.people)
+        size = f"{self.people} people and {self.people // 10} roles, one of {self.people // 2}"
+        for name, small, large in zip(("first import", "unchanged full run"), quarter, whole, strict=True):
+            self.row(f"{name} of {size}: peak memory", max(done["peak_mib"] for done in large), 400, " MiB")
+            times = [statistics.median(done["seconds"] for done in runs) for runs in (small, large)]
+            self.row(f"{name} of {size} : a quarter of that", times[1] / times[0], 4.5)
+
+    def _syncs_of(self, people: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """First imports and unchanged runs of a company with that many people."""
+        folder = self.folder / f"company{people}"
+        folder.mkdir()
         firsts, unchanged = [], []
-        for quarter in (1, 4):
-            people = self.people // 4 * quarter
-            folder = self.folder / f"growth{quarter}"
-            folder.mkdir()
-            server = company(folder, people=people, groups=people // 10, members=20, largest=people // 2)
-            with server:
-                config = Bench(server, folder, people, self.rounds).prepared("growth", f"sqlite:///{folder / 'growth.db'}")
+        with company(folder, people=people, groups=people // 10, members=20, largest=people // 2) as server:
+            for number in range(self.rounds):
+                bench = Bench(server, folder, people, self.rounds)
+                config = bench.prepared("growth", f"sqlite:///{folder / f'growth{number}.db'}")
                 firsts.append(one_sync(config))
                 unchanged.append(one_sync(config))
-            for name, result in (("first import", firsts[-1]), ("unchanged", unchanged[-1])):
-                spent, peak = result["seconds"], result["peak_mib"]
-                print(f"  {people} people: {name} {spent:.2f} s, {peak:.0f} MiB, {phases(result)}", flush=True)
-            assert firsts[-1]["counts"]["users_created"] == people, firsts
-        for name, (small, large) in (("first import", firsts), ("unchanged full run", unchanged)):
-            what = f"{name} of {self.people} people and {self.people // 10} roles, one of {self.people // 2}"
-            self.row(f"{what}: peak memory", large["peak_mib"], 400, " MiB")
-            self.row(f"{what} : a quarter of that", large["seconds"] / small["seconds"], 4.5)
+                assert firsts[-1]["counts"]["users_created"] == people, firsts[-1]
+                for name, done in (("first import", firsts[-1]), ("unchanged", unchanged[-1])):
+                    spent, peak = done["seconds"], done["peak_mib"]
+                    print(f"  {people} people: {name} {spent:.2f} s, {peak:.0f} MiB, {phases(done)}", flush=True)
+        return firsts, unchanged
 
     def following(self) -> None:
         """What changes cost once there is a cursor, and how soon they are in the store. In SQLite."""
