@@ -18,6 +18,7 @@ from syncd.services.check import CheckService
 from syncd.services.explain import ExplainService
 from syncd.services.plans import PlanService
 from syncd.services.ports import Directory, HoldStore, Lease, RunStore, SyncStore
+from syncd.services.relinking import LinkService
 from syncd.services.sync import SyncService
 from syncd.services.watching import WatchService
 from syncd.settings.root import RootSettings
@@ -28,6 +29,7 @@ from syncd.store.holds import SqlHoldStore
 from syncd.store.integrity import integrity
 from syncd.store.lease import SqlLease
 from syncd.store.queries import Queries
+from syncd.store.relink import SqlLinkStore
 from syncd.store.runs import SqlRunStore
 from syncd.store.snapshot import SqlSyncStore
 
@@ -48,6 +50,7 @@ class Runtime:
     sync: SyncService
     watches: WatchService
     plans: PlanService
+    links: LinkService
 
     def ping_store(self) -> None:
         """One round trip to the database. Raises StoreError."""
@@ -110,6 +113,7 @@ def open_runtime(settings: RootSettings, *, clock: Clock | None = None, check_sc
             pushed=sync.pushed,
         ),
         plans=PlanService(holds=holds, runs=runs, clock=clock),
+        links=LinkService(directories=tuple(directories), links=SqlLinkStore(engine), lease=lease, clock=clock),
     )
 
 

@@ -300,7 +300,7 @@ class SizeLimitError(DirectoryError):
     code = "size_limit_exceeded"
     advice = (
         "Raise the limit for the bind account (OpenLDAP: olcLimits size.prtotal=unlimited; 389-ds: nsSizeLimit and "
-        "nsPagedSizeLimit; Active Directory: page_size at most MaxPageSize)."
+        "nsPagedSizeLimit; Active Directory: `page_size` at most MaxPageSize)."
     )
 
 
@@ -315,7 +315,10 @@ class AdminLimitError(DirectoryError):
     """An administrative limit cut the read short (result 11)."""
 
     code = "admin_limit_exceeded"
-    advice = "Raise the limit for the bind account (389-ds: nsLookThroughLimit), or lower `page_size` (OpenLDAP: size.pr)."
+    advice = (
+        "Raise the limit for the bind account (389-ds: nsLookThroughLimit and nsPagedLookThroughLimit, or "
+        "nsslapd-pagedlookthroughlimit for all), or lower `page_size` (OpenLDAP: at most size.pr)."
+    )
 
 
 class PagingUnsupportedError(DirectoryError):

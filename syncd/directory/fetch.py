@@ -6,7 +6,7 @@ success is an error here; no verdict, no half an answer.
 
 from __future__ import annotations
 
-from syncd.directory.messages import encode_search
+from syncd.directory.messages import encode_search, require_names
 from syncd.directory.references import hidden_parts
 from syncd.directory.results import SUCCESS, search_error
 from syncd.directory.wire import Wire
@@ -18,6 +18,7 @@ def fetch(wire: Wire, search: Search, *, server: ServerInfo) -> list[Entry]:
     """All entries of a search, on a connection that waits for nothing else. Raises DirectoryError."""
     entries: list[Entry] = []
     references: list[tuple[str, ...]] = []
+    require_names(search, vendor=server.vendor)
     result = wire.collect(wire.send(encode_search(search)), entries=entries, references=references)
     if result.code != SUCCESS:
         raise search_error(result.code, result.text, url=server.url, purpose=search.purpose)

@@ -30,6 +30,7 @@ from syncd.directory.ber import (
 )
 from syncd.directory.cutter import Message
 from syncd.errors import InvalidFilterError
+from syncd.model.attributes import requested_attribute
 from syncd.model.reading import Scope, Search
 from syncd.settings.filters import check_filter
 
@@ -48,6 +49,8 @@ NOTICE_OF_DISCONNECTION = "1.3.6.1.4.1.1466.20036"
 
 _SCOPES = {Scope.BASE: ldap3.BASE, Scope.ONE: ldap3.LEVEL, Scope.SUB: ldap3.SUBTREE}
 _ALWAYS, _NEVER = re.compile(r"\(&\s*\)"), re.compile(r"\(\|\s*\)")
+# RFC 4511 section 4.5.1.8
+_NO_ATTRIBUTES = "1.1"
 _TRUE = encode(BOOLEAN, b"\xff")
 
 
@@ -68,7 +71,7 @@ def encode_search(search: Search) -> bytes:
             _NEVER.sub("(!(objectClass=*))", _ALWAYS.sub("(objectClass=*)", search.filter)),
             _SCOPES[search.scope],
             ldap3.DEREF_NEVER,
-            list(search.attributes),
+            list(dict.fromkeys(requested_attribute(name) for name in search.attributes)),
             size_limit=0,
             time_limit=0,
             types_only=False,
@@ -79,6 +82,19 @@ def encode_search(search: Search) -> bytes:
     except (ValueError, LDAPExceptionError, PyAsn1Error) as error:
         what = f"base {search.base_dn!r}, filter {search.filter!r}, attributes {', '.join(search.attributes)!r}"
         raise InvalidFilterError(f"The search for {search.purpose} cannot be encoded ({what}): {error}.") from error
+
+
+def require_names(search: Search, *, vendor: str) -> None:
+    """Raise InvalidFilterError for attributes that would be asked for by OID on a server that does not answer that reliably.
+
+    Samba ends a paged search so before all is read, with success; the OIDs of common attributes are translated.
+    """
+    oids = [name for name in map(requested_attribute, search.attributes) if name[:1].isdigit() and name != _NO_ATTRIBUTES]
+    if oids and vendor == "active_directory":
+        raise InvalidFilterError(
+            f"The search for {search.purpose} asks for {', '.join(oids)}: Active Directory wants attributes by their names.",
+            advice="Write the attribute's name (lDAPDisplayName) instead of its OID.",
+        )
 
 
 def encode_message(message_id: int, operation: bytes, controls: bytes = b"") -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,8 +24,9 @@ from syncd.directory.transport import ServerUrl, close, open_tcp, resolve
 from syncd.errors import DirectoryError, NoEntryIdError, NoSuchBaseError, PagingUnsupportedError
 from syncd.model.attributes import canonical_attribute
 from syncd.model.checks import CheckLine, CheckStatus
-from syncd.model.reading import Scope, Search
+from syncd.model.reading import Scope, Search, ServerInfo
 from syncd.settings.directory import DirectorySettings
+from syncd.settings.profiles import profile_of
 
 # a certificate is renewed well before it expires, or somebody has forgotten it
 _RENEWAL_DAYS = 30
@@ -33,7 +34,12 @@ _NO_ATTRIBUTES = "1.1"
 
 
 def probe(
-    name: str, settings: DirectorySettings, url: str, *, searches: Sequence[Search], clock: Clock | None = None
+    name: str,
+    settings: DirectorySettings,
+    url: str,
+    *,
+    searches: Callable[[ServerInfo], Sequence[Search]],
+    clock: Clock | None = None,
 ) -> Iterator[CheckLine]:
     """The lines about one server of directory `name`, as they come. Reads all entries that `searches` match, ids only.
 
@@ -44,8 +50,8 @@ def probe(
             server = ServerUrl.parse(url)
             session = yield from _connect(name, settings, server, clock or SystemClock(), opened)
             yield _server_line(session)
-            yield _paging_line(session)
-            yield from _searches(session, searches)
+            yield _paging_line(session, settings.page_size)
+            yield from _searches(session, searches(session.server))
         except DirectoryError as error:
             yield _failed(str(error.context.get("phase", CONNECT)), error.message, error.hint)
 
@@ -120,8 +126,11 @@ def _server_line(session: LdapSession) -> CheckLine:
     )
 
 
-def _paging_line(session: LdapSession) -> CheckLine:
+def _paging_line(session: LdapSession, page_size: int) -> CheckLine:
     controls = session.server.controls
+    profile = profile_of(session.server.vendor)
+    if PAGED_RESULTS in controls and profile.max_page_size is not None and page_size > profile.max_page_size:
+        return _warned("paging", f"`page_size` is {page_size}, more than the server usually gives", profile.page_size_advice)
     if PAGED_RESULTS in controls:
         return _passed("paging", "the server pages results (RFC 2696)")
     if controls:

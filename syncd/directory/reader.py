@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from syncd.directory.ber import BerError
 from syncd.directory.failures import READ, failure
-from syncd.directory.messages import PAGED_RESULTS, Result, encode_search, paged_results, parse_cookie
+from syncd.directory.messages import PAGED_RESULTS, Result, encode_search, paged_results, parse_cookie, require_names
 from syncd.directory.references import hidden_parts
 from syncd.directory.results import SUCCESS, search_error
 from syncd.directory.wire import Wire
@@ -89,6 +89,7 @@ class PagedReading:
     def _read(self) -> Generator[list[Entry], None, None]:
         end: DirectoryError | None = None
         try:
+            require_names(self._search, vendor=self._server.vendor)
             request = encode_search(self._search)
             self._pending = self._ask(request, b"")
             empty_pages = 0

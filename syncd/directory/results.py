@@ -38,7 +38,7 @@ from syncd.errors import (
 )
 
 SUCCESS = 0
-_OPERATIONS_ERROR, _PROTOCOL_ERROR, _INVALID_CREDENTIALS = 1, 2, 49
+_OPERATIONS_ERROR, _PROTOCOL_ERROR, _UNAVAILABLE_CRITICAL_EXTENSION, _INVALID_CREDENTIALS = 1, 2, 12, 49
 
 # RFC 4511 appendix A
 _SEARCH: dict[int, type[DirectoryError]] = {
@@ -47,8 +47,8 @@ _SEARCH: dict[int, type[DirectoryError]] = {
     8: StrongerAuthRequiredError,
     10: ReferralError,
     11: AdminLimitError,
-    # unavailableCriticalExtension: the only critical control is the one for paging
-    12: PagingUnsupportedError,
+    # the only critical control is the one for paging
+    _UNAVAILABLE_CRITICAL_EXTENSION: PagingUnsupportedError,
     13: StrongerAuthRequiredError,
     32: NoSuchBaseError,
     # invalidDNSyntax: the only DN in a search is its base
@@ -97,7 +97,8 @@ _LONGEST_TEXT = 500
 def search_error(code: int, text: str, *, url: str, purpose: str) -> DirectoryError:
     """Why a search ended with a result other than success."""
     kind = _SEARCH.get(code, LdapResultError)
-    if code == _PROTOCOL_ERROR and "filter" in text.lower():
+    # 389-ds says 12 of a matching rule that it does not know
+    if code in (_PROTOCOL_ERROR, _UNAVAILABLE_CRITICAL_EXTENSION) and "filter" in text.lower():
         kind = InvalidFilterError
     elif code == _OPERATIONS_ERROR and any(words in text.lower() for words in _NOT_BOUND):
         kind = InsufficientAccessError

@@ -7,7 +7,9 @@ only. It is handed the socket once that is up.
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
+import ssl
 import threading
 import time
 from dataclasses import dataclass
@@ -18,6 +20,8 @@ from syncd.directory.failures import CONNECT, NAME_RESOLUTION, failure
 from syncd.errors import NameResolutionError
 
 _PORTS = {"ldap": 389, "ldaps": 636}
+# a silent connection is probed after half a minute, and given up a minute later
+_KEEPALIVE = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEPCNT: 6}
 
 # what getaddrinfo gives: family, kind, protocol, canonical name, address
 _Address = tuple[Any, ...]
@@ -97,6 +101,25 @@ def open_tcp(server: ServerUrl, addresses: list[_Address], *, timeout: float) ->
     raise NameResolutionError(
         f"{server.url}: {NAME_RESOLUTION}: the name has no address.", server=server.url, phase=NAME_RESOLUTION
     )
+
+
+def keep_alive(opened: socket.socket) -> None:
+    """Have a dead peer noticed within two minutes while nothing is sent. Raises OSError."""
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in _KEEPALIVE.items():
+        opened.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def is_readable(opened: socket.socket, *, within: float) -> bool:
+    """Whether there are bytes, or the end of the connection, `within` so many seconds."""
+    try:
+        if isinstance(opened, ssl.SSLSocket) and opened.pending():
+            return True
+        poll = select.poll()
+        poll.register(opened, select.POLLIN)
+        return bool(poll.poll(within * 1000))
+    except (OSError, ValueError):
+        return True
 
 
 def close(opened: socket.socket) -> None:

@@ -1,15 +1,15 @@
 """Who the server is, from its rootDSE (RFC 4512 section 5.1), and what follows from that.
 
-Vendors are data: what tells one from another, and which attribute identifies an entry for good on it.
+Here is what tells one vendor from another; all else that is known of them is data (syncd.settings.profiles).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from syncd.model.attributes import canonical_attribute
 from syncd.model.reading import Scope, Search, ServerInfo
+from syncd.settings.profiles import Vendor, profile_of
 
 _RootDse = Mapping[str, list[bytes]]
 
@@ -41,33 +41,12 @@ _AD_CAPABILITY = "1.2.840.113556.1.4.800"
 _AD_VERSIONS = {"2": "2003", "3": "2008", "4": "2008 R2", "5": "2012", "6": "2012 R2", "7": "2016 or later", "10": "2025"}
 
 
-class _Vendor(NamedTuple):
-    recognised: Callable[[_RootDse], bool]
-    # what to call it when it does not say
-    product: str
-    entry_id_attribute: str
-    version_attribute: str
-
-
-_VENDORS: dict[str, _Vendor] = {
+_RECOGNISED: dict[Vendor, Callable[[_RootDse], bool]] = {
     # before the others: Samba has a vendorName of its own
-    "active_directory": _Vendor(
-        lambda dse: _AD_CAPABILITY in texts(dse, "supportedcapabilities"), "Active Directory", "objectguid", "usnchanged"
-    ),
-    "openldap": _Vendor(
-        lambda dse: "openldaprootdse" in _folded(dse, "objectclass") + _folded(dse, "structuralobjectclass"),
-        "OpenLDAP",
-        "entryuuid",
-        "entrycsn",
-    ),
-    "ds389": _Vendor(
-        lambda dse: any(name.startswith(("389 ", "fedora", "red hat")) for name in _folded(dse, "vendorname")),
-        "389 Directory Server",
-        "nsuniqueid",
-        "modifytimestamp",
-    ),
-    # RFC 4530 is the standard; who knows a better attribute names it in the configuration
-    "generic": _Vendor(lambda dse: True, "", "entryuuid", "modifytimestamp"),
+    "active_directory": lambda dse: _AD_CAPABILITY in texts(dse, "supportedcapabilities"),
+    "openldap": lambda dse: "openldaprootdse" in _folded(dse, "objectclass") + _folded(dse, "structuralobjectclass"),
+    "ds389": lambda dse: any(name.startswith(("389 ", "fedora", "red hat")) for name in _folded(dse, "vendorname")),
+    "generic": lambda dse: True,
 }
 
 
@@ -76,20 +55,20 @@ def server_info(
 ) -> ServerInfo:
     """What is known of the server. `vendor` and `entry_id_attribute` from the configuration override what it says."""
     if vendor == "auto":
-        vendor = next(name for name, known in _VENDORS.items() if known.recognised(root_dse))
-    known = _VENDORS[vendor]
+        vendor = next(name for name, recognised in _RECOGNISED.items() if recognised(root_dse))
+    profile = profile_of(vendor)
     return ServerInfo(
         url=url,
         vendor=vendor,
-        product=_first(root_dse, "vendorname") or known.product,
+        product=_first(root_dse, "vendorname") or profile.product,
         version=_first(root_dse, "vendorversion") or _AD_VERSIONS.get(_first(root_dse, "domaincontrollerfunctionality"), ""),
         tls=tls,
         naming_contexts=tuple(texts(root_dse, "namingcontexts")),
         controls=frozenset(texts(root_dse, "supportedcontrol")),
         extensions=frozenset(texts(root_dse, "supportedextension")),
         capabilities=frozenset(texts(root_dse, "supportedcapabilities")),
-        entry_id_attribute=canonical_attribute(entry_id_attribute) if entry_id_attribute else known.entry_id_attribute,
-        version_attribute=known.version_attribute,
+        entry_id_attribute=canonical_attribute(entry_id_attribute or profile.entry_id_attribute),
+        version_attribute=canonical_attribute(profile.version_attribute),
         facts=facts(root_dse),
     )
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import select
 import socket
-import ssl
 import threading
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
@@ -33,7 +31,7 @@ from syncd.directory.messages import (
     unbind,
 )
 from syncd.directory.results import name_of, printable
-from syncd.directory.transport import close
+from syncd.directory.transport import close, is_readable, keep_alive
 from syncd.errors import ConnectionLostError, DirectoryError, ReceiveTimeoutError
 from syncd.model.entry import Entry
 
@@ -42,8 +40,6 @@ _CHUNK = 256 * 1024
 _UNSOLICITED = 0
 # for the unbind request, which nobody answers
 _GOODBYE_SECONDS = 1.0
-# a silent connection is probed after half a minute, and given up a minute later
-_KEEPALIVE = {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEPCNT: 6}
 
 
 class Limit(NamedTuple):
@@ -119,29 +115,18 @@ class Wire:
                 raise BerError("an entry that answers no request")
             return [message for message in messages if message.id in expected or self._refuse_stray(message)]
 
-    @contextlib.contextmanager
-    def malformed(self) -> Iterator[None]:
+    def malformed(self) -> contextlib.AbstractContextManager[None]:
         """Whatever finds that a message is not as it must be ends the connection, as in `collect`."""
-        with self._faults(self._limit, None):
-            yield
+        return self._faults(self._limit, None)
 
     def has_more(self, *, within: float) -> bool:
         """Whether `receive` would find bytes, or the end of the connection, `within` so many seconds."""
-        try:
-            if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
-                return True
-            poll = select.poll()
-            poll.register(self._socket, select.POLLIN)
-            return bool(poll.poll(within * 1000))
-        except (OSError, ValueError):
-            return True
+        return is_readable(self._socket, within=within)
 
     def keep_alive(self) -> None:
         """Let the kernel find out, while nothing is said for days, whether the server is still there. Raises DirectoryError."""
         try:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for option, value in _KEEPALIVE.items():
-                self._socket.setsockopt(socket.IPPROTO_TCP, option, value)
+            keep_alive(self._socket)
         except OSError as error:
             raise self._broken(error) from error
 

@@ -1,56 +1,29 @@
 """What an entry says of its person's account: disabled, locked, expired, password to be changed.
 
-Every vendor keeps it in its own way; what comes out are the fields of ACCOUNT_FIELDS, and times instead of yes and no wherever
-an end comes with the clock alone and no change of the entry will tell (other systems let a lockout that was over stay for ever,
-and an account that had ended go on). Constructed attributes are avoided: they cost the server a computation for each entry, and
-no feed shows when they change.
+Every vendor keeps it in its own way (syncd.mapping.account_schemes); what comes out are the fields of ACCOUNT_FIELDS, and times
+instead of yes and no wherever an end comes with the clock alone and no change of the entry will tell (other systems let a
+lockout that was over stay for ever, and an account that had ended go on).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Protocol, TypeVar
+from datetime import timedelta
 
-from syncd.mapping.account_policy import ENDLESS, AccountPolicy, PasswordPolicy
-from syncd.mapping.convert import boolean, integer
-from syncd.mapping.problems import BadValue, shown
-from syncd.mapping.sources import AttributeSource
-from syncd.mapping.times import generalized_time
-from syncd.model.dn import InvalidDN, normalize
+from syncd.mapping.account_policy import AccountPolicy, PasswordPolicy
+from syncd.mapping.account_schemes import NO_ACCOUNT_STATE, SCHEMES
+from syncd.model.attributes import canonical_attribute
 from syncd.model.entry import Entry
-from syncd.model.records import ACCOUNT_FIELDS, FOREVER, FieldValue
+from syncd.model.records import ACCOUNT_FIELDS, FieldValue
 from syncd.settings.directory import DirectorySettings
 from syncd.settings.duration import parse_duration
+from syncd.settings.profiles import profile_of
 
 __all__ = ["NO_ACCOUNT_STATE", "SCHEMES", "AccountRule", "account_scheme"]
-
-NO_ACCOUNT_STATE = "none"
-# how a vendor keeps account state
-_BY_VENDOR = {"active_directory": "active_directory", "openldap": "ppolicy", "ds389": "ds389"}
-
-T = TypeVar("T")
-
-_EPOCH_1601 = datetime(1601, 1, 1, tzinfo=UTC)
-_EPOCH_1970 = datetime(1970, 1, 1, tzinfo=UTC)
-
-# userAccountControl ([MS-ADTS] section 2.2.16). 0x10, "locked out", is not kept there and means nothing
-_UAC_DISABLED = 0x2
-# passwords of accounts with any of these never expire and need not be changed ([MS-SAMR] section 3.1.5.14.4):
-# DONT_EXPIRE_PASSWORD, SMARTCARD_REQUIRED, and the trust accounts
-_UAC_LASTING_PASSWORD = 0x10000 | 0x40000 | 0x800 | 0x1000 | 0x2000
-# "locked permanently" (draft-behera-ldap-password-policy section 5.3.3), with and without seconds
-_LOCKED_BY_ADMINISTRATOR = frozenset(("000001010000Z", "00000101000000Z"))
-# 389 Directory Server's "no time" and "no end"
-# passwordMaxFailure of a server that nobody has configured
-_DS389_MAX_FAILURES = 3
-_DS389_NO_TIME = _EPOCH_1970
-_DS389_NO_END = datetime(2038, 1, 19, 3, 14, 7, tzinfo=UTC)
 
 
 def account_scheme(settings: DirectorySettings, vendor: str) -> str:
     """How account state is kept on that vendor's servers; NO_ACCOUNT_STATE when it is not, or the site wants none of it."""
-    return NO_ACCOUNT_STATE if settings.account.state == "none" else _BY_VENDOR.get(vendor, NO_ACCOUNT_STATE)
+    return NO_ACCOUNT_STATE if settings.account.state == "none" else profile_of(vendor).account.state
 
 
 class AccountRule:
@@ -73,6 +46,9 @@ class AccountRule:
             lockout_duration and lockout_duration.total_seconds(),
         )
         self._read = reader.fields
+        self._keys = frozenset(map(canonical_attribute, self.attributes))
+        # of an entry with none of the attributes, as most are on many servers
+        self._nothing = dict.fromkeys(ACCOUNT_FIELDS) | reader.fields(Entry("", {}))
 
     @classmethod
     def of(cls, settings: DirectorySettings, scheme: str, policy: AccountPolicy | None = None) -> AccountRule:
@@ -82,198 +58,7 @@ class AccountRule:
 
     def fields(self, entry: Entry) -> dict[str, FieldValue]:
         """Each of ACCOUNT_FIELDS, None where the entry does not say. Raises BadValue."""
-        return dict.fromkeys(ACCOUNT_FIELDS) | self._read(entry)
-
-
-class _Scheme(Protocol):
-    """One way of keeping account state."""
-
-    # the attributes it reads, by their names as the server writes them
-    sources: Mapping[str, AttributeSource]
-
-    def fields(self, entry: Entry) -> dict[str, FieldValue]: ...
-
-
-class _Base:
-    """What the schemes have in common."""
-
-    names: tuple[str, ...] = ()
-
-    def __init__(self, policy: AccountPolicy, lockout_duration: timedelta | None) -> None:
-        self.policy = policy
-        self.lockout_duration = lockout_duration
-        self.sources: Mapping[str, AttributeSource] = {name: AttributeSource(name) for name in self.names}
-
-    def fields(self, entry: Entry) -> dict[str, FieldValue]:
-        return {}
-
-    def text(self, entry: Entry, name: str) -> str | None:
-        return self.sources[name].one(entry)
-
-    def number(self, entry: Entry, name: str) -> int | None:
-        text = self.text(entry, name)
-        return None if text is None else _converted(name, text, integer)
-
-    def flag(self, entry: Entry, name: str) -> bool | None:
-        """True when any value is: roles and classes of service may each add theirs."""
-        texts = self.sources[name].all(entry)
-        return max((_converted(name, text, boolean) for text in texts), default=None)
-
-    def moment(self, entry: Entry, name: str) -> datetime | None:
-        text = self.text(entry, name)
-        return None if text is None else _converted(name, text, generalized_time)
-
-    def policy_of(self, entry: Entry, name: str) -> PasswordPolicy:
-        """The one whose DN stands in that attribute, or the default; an unknown one says nothing."""
-        text = self.text(entry, name) if name in self.sources else None
-        if text is None:
-            return self.policy.default
-        try:
-            return self.policy.by_dn.get(normalize(text), PasswordPolicy())
-        except InvalidDN:
-            return PasswordPolicy()
-
-    def lock_end(self, since: datetime, policy: PasswordPolicy) -> datetime:
-        duration = policy.lockout_duration if policy.lockout_duration is not None else self.lockout_duration
-        return FOREVER if duration is None else _later(since, duration) or FOREVER
-
-
-class _ActiveDirectory(_Base):
-    """userAccountControl and the times beside it."""
-
-    names = ("userAccountControl", "lockoutTime", "accountExpires", "pwdLastSet")
-
-    def __init__(self, policy: AccountPolicy, lockout_duration: timedelta | None) -> None:
-        super().__init__(policy, lockout_duration)
-        # constructed, so it is asked for only where password settings objects are there, and readable
-        if policy.by_dn:
-            self.sources = {**self.sources, "msDS-ResultantPSO": AttributeSource("msDS-ResultantPSO")}
-
-    def fields(self, entry: Entry) -> dict[str, FieldValue]:
-        control = self.number(entry, "userAccountControl")
-        policy = self.policy_of(entry, "msDS-ResultantPSO")
-        # 0 after an administrator's unlocking, or the next good logon
-        locked = self.filetime(entry, "lockoutTime")
-        found: dict[str, FieldValue] = {
-            "account.disabled": None if control is None else bool(control & _UAC_DISABLED),
-            "account.locked_until": self.lock_end(locked, policy) if locked else None,
-            "account.expires_at": self.filetime(entry, "accountExpires"),
-        }
-        if control is not None and control & _UAC_LASTING_PASSWORD:
-            return found | {"account.password_must_change": False}
-        number = self.number(entry, "pwdLastSet")
-        changed = self.filetime(entry, "pwdLastSet")
-        return found | {
-            "account.password_must_change": None if number is None else number == 0,
-            "account.password_expires_at": _later(changed, policy.max_age) if changed else None,
-        }
-
-    def filetime(self, entry: Entry, name: str) -> datetime | None:
-        """100 ns since 1601; None for 0 and for whatever lies beyond the years a calendar has, which all mean "never"."""
-        ticks = self.number(entry, name)
-        if not ticks:
-            return None
-        if ticks < 0:
-            raise BadValue(name, f"{shown(str(ticks))} is a negative FILETIME")
-        return _later(_EPOCH_1601, timedelta(microseconds=ticks // 10))
-
-
-class _PasswordPolicyDraft(_Base):
-    """draft-behera-ldap-password-policy, as OpenLDAP's ppolicy overlay keeps it (slapo-ppolicy(5))."""
-
-    names = (
-        "pwdAccountLockedTime", "pwdStartTime", "pwdEndTime", "pwdReset", "pwdChangedTime", "pwdPolicySubentry", "shadowExpire",
-    )  # fmt: skip
-
-    def fields(self, entry: Entry) -> dict[str, FieldValue]:
-        policy = self.policy_of(entry, "pwdPolicySubentry")
-        changed = self.moment(entry, "pwdChangedTime")
-        return {
-            "account.locked_until": self.locked_until(entry, policy),
-            "account.valid_from": self.moment(entry, "pwdStartTime"),
-            "account.expires_at": _earliest(_ending(self.moment(entry, "pwdEndTime")), _shadow_end(self, entry)),
-            "account.password_must_change": self.flag(entry, "pwdReset"),
-            "account.password_expires_at": _later(changed, policy.max_age) if changed else None,
-        }
-
-    def locked_until(self, entry: Entry, policy: PasswordPolicy) -> datetime | None:
-        text = self.text(entry, "pwdAccountLockedTime")
-        if text is None:
-            return None
-        if text.upper() in _LOCKED_BY_ADMINISTRATOR:
-            return FOREVER
-        return self.lock_end(_converted("pwdAccountLockedTime", text, generalized_time), policy)
-
-
-class _Ds389(_Base):
-    """389 Directory Server: an administrator's switch, which may come from a role, and the times of its password policy."""
-
-    names = ("nsAccountLock", "accountUnlockTime", "passwordRetryCount", "passwordExpirationTime", "shadowExpire")
-
-    def fields(self, entry: Entry) -> dict[str, FieldValue]:
-        expires = self.moment(entry, "passwordExpirationTime")
-        return {
-            # without the attribute nobody has switched anything off
-            "account.disabled": bool(self.flag(entry, "nsAccountLock")),
-            "account.locked_until": self.locked_until(entry),
-            "account.expires_at": _shadow_end(self, entry),
-            "account.password_must_change": None if expires is None else expires == _DS389_NO_TIME,
-            "account.password_expires_at": None if expires in (_DS389_NO_TIME, _DS389_NO_END) else _ending(expires),
-        }
-
-    def locked_until(self, entry: Entry) -> datetime | None:
-        """accountUnlockTime stays when an administrator unlocks, and after the next good login: both only set the count back,
-        and a lock is on as long as that has reached its limit. The smallest time means "until an administrator unlocks".
-        """
-        until = self.moment(entry, "accountUnlockTime")
-        limit = self.policy.default.max_failures or _DS389_MAX_FAILURES
-        if until is None or (self.number(entry, "passwordRetryCount") or 0) < limit:
-            return None
-        return FOREVER if until == _DS389_NO_TIME else until
-
-
-SCHEMES: Mapping[str, Callable[[AccountPolicy, timedelta | None], _Scheme]] = {
-    "active_directory": _ActiveDirectory,
-    "ppolicy": _PasswordPolicyDraft,
-    "ds389": _Ds389,
-    NO_ACCOUNT_STATE: _Base,
-}
-
-
-# ---------------------------------------------------------------- values
-def _converted(name: str, text: str, convert: Callable[[str], T]) -> T:
-    try:
-        return convert(text)
-    except ValueError as error:
-        raise BadValue(name, f"{shown(text)} {error}") from None
-
-
-def _later(moment: datetime, length: timedelta | None) -> datetime | None:
-    """The end of that length of time; None where it has none, or nobody knows."""
-    if length is None or length == ENDLESS:
-        return None
-    try:
-        return _ending(moment + length)
-    except OverflowError:
-        return None
-
-
-def _ending(moment: datetime | None) -> datetime | None:
-    """An end, unless it lies where only "never" does."""
-    return None if moment is None or moment >= FOREVER else moment
-
-
-def _earliest(*moments: datetime | None) -> datetime | None:
-    return min((moment for moment in moments if moment is not None), default=None)
-
-
-def _shadow_end(scheme: _Base, entry: Entry) -> datetime | None:
-    """shadowExpire: the day, counted from 1970, with which the account is over (shadow(5)); -1 is never."""
-    day = scheme.number(entry, "shadowExpire")
-    if day is None or day < 0:
-        return None
-    # whoever wrote a number beyond the calendar meant "never"
-    return _later(_EPOCH_1970, timedelta(days=day)) if day < timedelta.max.days else None
+        return self._nothing.copy() if self._keys.isdisjoint(entry.attributes) else self._nothing | self._read(entry)
 
 
 def _policy_text(policy: PasswordPolicy) -> list[float | None]:

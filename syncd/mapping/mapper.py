@@ -61,9 +61,11 @@ class PersonMapper:
         entry_id_attribute: str,
         version_attribute: str | None = None,
         account: AccountRule | None = None,
+        precedence: str = "",
     ) -> None:
         """`entry_id_attribute`: the site's, or the server's; `version_attribute`: what changes whenever an entry does.
-        `account`: without one, the records say nothing of accounts.
+        `account`: without one, the records say nothing of accounts. `precedence`: Precedence.text, which decides as much as the
+        mapping what becomes of an entry.
 
         Raises ConfigurationError with every mistake in the mapping.
         """
@@ -81,12 +83,14 @@ class PersonMapper:
         self.uses_primary_group = roles.enabled and roles.primary_group
         by_name = roles.enabled and "memberUid" in roles.member_attributes
         self._member_name = AttributeSource(roles.member_name_attribute) if by_name else None
+        self._link = AttributeSource(settings.link.attribute) if settings.link is not None else None
         mapped = [name for names in self._read_by.values() for name in names]
         mapped += _structure_attributes(settings)
         mapped += [roles.member_name_attribute] if by_name else []
         mapped += ["memberOf"] if self.uses_references else []
         mapped += account.attributes if account is not None else ()
         mapped += PERSON_ATTRIBUTES if self.uses_primary_group else []
+        mapped += [settings.link.attribute] if settings.link is not None else []
         self.entry_id = entry_id_reader(entry_id_attribute)
         self.version = version_reader(version_attribute)
         # what to ask the directory for
@@ -94,7 +98,7 @@ class PersonMapper:
         self._keys = tuple(sorted({canonical_attribute(name) for name in mapped}))
         self._whole_keys = [key for key in self._keys if key != "memberof"]
         # hash of all settings that decide what an entry becomes
-        self.digest = self._digest(settings, custom_fields, entry_id_attribute)
+        self.digest = self._digest(settings, custom_fields, entry_id_attribute, precedence)
         self._reference_texts: dict[bytes, str] = {}
         self._primary_group = PrimaryGroupReader()
 
@@ -126,10 +130,10 @@ class PersonMapper:
         """
         problems: list[tuple[str, str]] = []
         fields = self._fields(entry, current_email, problems)
-        dn_key, member_key = "", None
+        dn_key, member_key, link_key = "", None, None
         try:
             dn_key = normalize(entry.dn)
-            member_key = self._member_key(entry)
+            member_key, link_key = self._member_key(entry), self._link_key(entry)
             placement = structure.place(entry)
             if placement is not None:
                 fields["organization"], fields["unit"] = placement
@@ -145,9 +149,9 @@ class PersonMapper:
                 problems.append(("missing_field", self._missing(name)))
         if problems:
             raise MappingIssue(problems[0][0], "; ".join(text for _, text in problems))
-        return PersonRecord(
-            entry_id, entry.dn, dn_key, fingerprint, fields, member_key, self.version(entry), self.primary_group(entry)
-        )
+        primary_group = self.primary_group(entry)
+        version = self.version(entry)
+        return PersonRecord(entry_id, entry.dn, dn_key, fingerprint, fields, member_key, version, primary_group, link_key)
 
     def trace(self, entry: Entry, *, current_email: str | None = None) -> tuple[Traced, ...]:
         """Each rule with what it reads and what comes out, in the order of the settings. Never raises."""
@@ -185,7 +189,9 @@ class PersonMapper:
         return self._primary_group.read(entry) if self.uses_primary_group else None
 
     # ------------------------------------------------------------ parts
-    def _digest(self, settings: DirectorySettings, custom_fields: Mapping[str, str], entry_id_attribute: str) -> bytes:
+    def _digest(
+        self, settings: DirectorySettings, custom_fields: Mapping[str, str], entry_id_attribute: str, precedence: str
+    ) -> bytes:
         parts = [
             _VERSION,
             settings.users.model_dump(mode="json", include={"attributes", "required"}),
@@ -195,6 +201,8 @@ class PersonMapper:
             self._member_name and self._member_name.label,
             self._account and self._account.digest_parts,
         ]
+        if self._link is not None or precedence:
+            parts += ["link", self._link and self._link.label, precedence]
         return blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).digest()
 
     def _compile(self, settings: DirectorySettings, kinds: Mapping[str, str]) -> None:
@@ -240,6 +248,14 @@ class PersonMapper:
             return None
         name = self._member_name.one(entry)
         return fold(name) if name is not None else None
+
+    def _link_key(self, entry: Entry) -> str | None:
+        """What cannot be read links nobody, and is no reason to leave the person out."""
+        try:
+            value = self._link.one(entry) if self._link is not None else None
+        except BadValue:
+            return None
+        return (fold(value.strip()) or None) if value is not None else None
 
     def _missing(self, name: str) -> str:
         attributes = ", ".join(self._read_by[name])

@@ -55,6 +55,8 @@ class Group:
     members: Sequence[bytes]
     # what people's primary groups are called by; None where these do not count
     sid: str | None = None
+    # whether the server gave only a part of its members
+    partial: bool = False
 
     def names(self, *, unique: bool) -> Iterator[str]:
         """Its members' names. `unique`: whether they may be values of uniqueMember."""

@@ -21,6 +21,8 @@ class Memberships(NamedTuple):
     memberships: Mapping[str, frozenset[str]]
     # members that name neither a person nor a group of this read
     dangling: int
+    # keys of role identifiers that others may have as well, since a group that gives them was seen only in part
+    uncertain: frozenset[str] = NOTHING
 
 
 def containing(group: int, parents: Sequence[Iterable[int]]) -> set[int]:

@@ -38,8 +38,12 @@ class GroupSet:
         """`known`: the role identifiers the store has of this directory (see syncd.mapping.identifiers)."""
         # whether members are named by login name instead of DN
         self.by_name = "memberUid" in roles.member_attributes
-        # False when a group had no id: it may be any of those the store has, so none of these is gone for sure
+        # False when a group had no id or came in part: who is in which group is not known exactly
         self.is_whole = True
+        # False when a group had no id: it may be any of those the store has, so none of these is gone for sure
+        self.may_remove = True
+        # after `paths`: Memberships.uncertain
+        self.uncertain: frozenset[str] = frozenset()
         self._roles = roles
         self._known = known or {}
         self._entry_id = entry_id_reader(entry_id_attribute)
@@ -57,7 +61,7 @@ class GroupSet:
             key = self._entry_id(entry)
         except MappingIssue as issue:
             self._issues.append(issue.as_issue(key=f"dn:{entry.dn}", dn=entry.dn, subject="role"))
-            self.is_whole = False
+            self.is_whole = self.may_remove = False
         if key in self._seen:
             # moved between two pages
             return
@@ -68,17 +72,16 @@ class GroupSet:
             dn_key = normalize(entry.dn)
         except InvalidDN as error:
             identifier = MappingIssue("invalid_dn", f"the DN cannot be read: {error}")
-        if is_ranged(entry, self._member_keys):
-            identifier = self._partial()
+        partial = is_ranged(entry, self._member_keys)
+        if partial:
+            identifier = MappingIssue("ranged_members", "the server gave only a part of its members; they stay as they were")
+            self.is_whole = False
+            # which groups it is in is not known then, so that those may only look empty
+            self.may_remove &= "memberof" not in self._member_keys
         members = [member for name in self._member_keys for member in entry.attributes.get(name, ())]
         sid = group_sid(entry) if self._roles.primary_group else None
-        self._groups.append(Group(key, entry.dn, dn_key, identifier, PackedValues(members), sid))
+        self._groups.append(Group(key, entry.dn, dn_key, identifier, PackedValues(members), sid, partial))
         self._assigned = None
-
-    def _partial(self) -> MappingIssue:
-        """Active Directory gives the members of a large group in parts; the attribute itself then looks empty."""
-        self.is_whole = False
-        return MappingIssue("ranged_members", "the server gave only a part of its members; they stay as they were")
 
     @property
     def issues(self) -> list[Issue]:
@@ -119,7 +122,7 @@ class GroupSet:
         """
         members, parents, dangling = self._listed(people)
         add_primary(members, self._groups, primary)
-        return Memberships(self._give(members, parents), dangling)
+        return Memberships(self._give(members, parents), dangling, self._uncertain(parents))
 
     def _listed(self, people: Mapping[str, str]) -> tuple[dict[int, list[str]], list[set[int]], int]:
         """Group -> people it lists, the groups around each group, and how many names lead nowhere."""
@@ -195,6 +198,7 @@ class GroupSet:
             return {key: (self.records[key].dn or "",) for key in keys}
         first, parents, _ = self._listed(people) if people is not None else self._referred({"": references})
         add_primary(first, self._groups, {"": primary} if primary is not None else _NOBODY)
+        self.uncertain = self._uncertain(parents)
         found = {}
         for number, path in shortest_paths(first, parents).items():
             key = self._groups[number].key
@@ -226,6 +230,11 @@ class GroupSet:
         for number, people in members.items():
             holdings.give(people, self._keys_of(containing(number, parents)))
         return holdings.result()
+
+    def _uncertain(self, parents: Sequence[set[int]]) -> frozenset[str]:
+        """The identifiers that a group seen in part may give to more people than it seems."""
+        partial = (number for number, group in enumerate(self._groups) if group.partial)
+        return self._keys_of(set().union(*(containing(number, parents) for number in partial)))
 
     def _keys_of(self, groups: set[int]) -> frozenset[str]:
         records = self._settled.records

@@ -120,6 +120,8 @@ def _names(settings: DirectorySettings, kinds: Mapping[str, str]) -> Iterator[st
             yield f"{where}: {dn!r} is no distinguished name ({error})"
     if settings.entry_id_attribute is not None:
         yield from _rule("entry_id_attribute", partial(AttributeSource, settings.entry_id_attribute))
+    if settings.link is not None:
+        yield from _rule("link.attribute", partial(AttributeSource, settings.link.attribute))
 
 
 def _rule(where: str, compile_it: Callable[[], object]) -> Iterator[str]:

@@ -44,6 +44,8 @@ _ALIASES: dict[str, tuple[str, ...]] = {
     "uniquemember": ("2.5.4.50",),
 }
 _CANONICAL = {alias: name for name, aliases in _ALIASES.items() for alias in aliases}
+# aliases that are attributes of their own on some servers: `streetAddress` is not `street` in Active Directory
+_OWN_ATTRIBUTES = frozenset(("streetaddress",))
 
 
 @lru_cache(maxsize=4096)
@@ -56,3 +58,16 @@ def canonical_attribute(description: str) -> str:
     name, *options = description.strip().lower().removeprefix("oid.").split(";")
     kept = sorted(option for option in options if option != "binary")
     return ";".join([_CANONICAL.get(name, name), *kept])
+
+
+@lru_cache(maxsize=4096)
+def requested_attribute(description: str) -> str:
+    """The description to ask a server for: as it is written, but for names that not every server knows.
+
+    Active Directory knows few of the standard's aliases (no `surname`), and Samba ends a paged search that asks by OID before
+    all is read, with success.
+    """
+    name, *options = description.strip().split(";")
+    bare = name.lower().removeprefix("oid.")
+    short = bare if bare in _OWN_ATTRIBUTES else _CANONICAL.get(bare, name)
+    return ";".join([name if short == name.lower() else short, *options])

@@ -39,7 +39,13 @@ class Action(enum.StrEnum):
     DISABLE = "disable"
     # back in the directory after it was gone
     RETURN = "return"
+    # an entry new to this directory, of a user whom another directory brought
+    LINK = "link"
     REMOVE = "remove"
+
+
+# who is there after the change and was not before
+ARRIVING = (Action.CREATE, Action.RETURN, Action.LINK)
 
 
 class StructureChange(NamedTuple, Generic[T]):
@@ -79,7 +85,7 @@ class PersonChange(NamedTuple):
     entry_id: str
     # what the directory says; None when it no longer has them
     after: PersonRecord | None
-    # what the store holds; None for a new person
+    # what the store holds; None for a new person; of one that is linked: the user, without anything of this directory
     before: StoredPerson | None
     # field -> (old, new); for a creation every field with a value; DN changes stand under "dn"
     fields: Mapping[str, tuple[FieldValue, FieldValue]]
@@ -200,6 +206,12 @@ class Plan:
     versions: Mapping[str, str] = field(default_factory=dict)
     # hash over ids, DNs and versions of all groups, None = not known: a sweep compares with it
     groups_version: bytes | None = None
+    # entry ids of leaving people some of whose fields another directory decides from now on, so that it must map them anew
+    passing_on: frozenset[str] = frozenset()
+    # the other directories whose people may be the same: whoever they brought meanwhile must not become a second user
+    linked_with: frozenset[str] = frozenset()
+    # entry id -> other directories that have the person, as the plan knew it; None where there are no other directories
+    elsewhere: Mapping[str, frozenset[str]] | None = None
     # where the feed stands when all this is applied, and the version of the stored cursor it replaces; None: stays as it is
     cursor: Cursor | None = None
     cursor_replaces: int = 0
@@ -214,12 +226,13 @@ class Plan:
         moved = 0
         for change in self.people:
             by_action[change.action] += 1
-            moved += change.action is not Action.CREATE and "dn" in change.fields
+            moved += change.action not in (Action.CREATE, Action.LINK) and "dn" in change.fields
         counts = {
             "users_created": by_action[Action.CREATE],
             "users_updated": by_action[Action.UPDATE],
             "users_moved": moved,
             "users_returned": by_action[Action.RETURN],
+            "users_linked": by_action[Action.LINK],
             "users_disabled": by_action[Action.DISABLE],
             "memberships_added": len(self.memberships_added),
             "memberships_removed": len(self.memberships_removed),
@@ -277,7 +290,9 @@ class Plan:
 def _fields_text(change: PersonChange) -> str:
     if change.action is Action.DISABLE:
         return change.before.dn if change.before is not None else ""
-    return "; ".join(f"{name}: {_value_text(old)} -> {_value_text(new)}" for name, (old, new) in sorted(change.fields.items()))
+    user = f"user {change.before.user_id}; " if change.action is Action.LINK and change.before is not None else ""
+    values = (f"{name}: {_value_text(old)} -> {_value_text(new)}" for name, (old, new) in sorted(change.fields.items()))
+    return user + "; ".join(values)
 
 
 def _value_text(value: FieldValue) -> str:

@@ -92,6 +92,20 @@ class StoredPerson(NamedTuple):
     link_key: str | None = None
 
 
+class LinkedIdentity(NamedTuple):
+    """One directory's entry of a user, as far as linking looks at it."""
+
+    directory: str
+    entry_id: str
+    dn: str
+    user_id: int
+    link_key: str | None
+    present: bool
+    # of the user
+    manual: bool = False
+    break_glass: bool = False
+
+
 class NameHolder(NamedTuple):
     """Who in the store holds a username or an email, by its folded key."""
 

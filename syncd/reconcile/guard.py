@@ -72,6 +72,10 @@ def judge_purge(count: int, population: int, limit: Limit) -> Objection | None:
     return next(counted.over(limit, words, where="in one purge"), None)
 
 
+# changes of people whom the store has values of
+_OF_KNOWN = (Action.UPDATE, Action.RETURN, Action.LINK)
+
+
 def is_blanked(values: tuple[FieldValue, FieldValue]) -> bool:
     """Whether a field loses its value. `values`: old and new."""
     old, new = values
@@ -80,7 +84,7 @@ def is_blanked(values: tuple[FieldValue, FieldValue]) -> bool:
 
 def blanked_fields(change: PersonChange) -> list[str]:
     """The fields whose value a known person loses."""
-    if change.action not in (Action.UPDATE, Action.RETURN):
+    if change.action not in _OF_KNOWN:
         return []
     return [name for name, values in change.fields.items() if is_blanked(values) and not _may_end(name, values[0])]
 
@@ -92,9 +96,14 @@ def _may_end(name: str, old: FieldValue) -> bool:
     return name == "dn" or (name in ACCOUNT_FIELDS and not (name == "account.disabled" and old is True))
 
 
+def _known(plan: Plan) -> int:
+    """How many people there were whose values the plan may change: the directory's, and whom it is linked with."""
+    return plan.people_known + sum(change.action is Action.LINK for change in plan.people)
+
+
 def renames(change: PersonChange) -> bool:
     """Whether a known person gets another username."""
-    if change.action not in (Action.UPDATE, Action.RETURN) or "username" not in change.fields:
+    if change.action not in _OF_KNOWN or "username" not in change.fields:
         return False
     old, new = change.fields["username"]
     return not _is_nothing(old) and not _is_nothing(new)
@@ -191,7 +200,7 @@ def _grants(plan: Plan, limits: Limits) -> Iterator[Objection]:
 def _values(plan: Plan, limits: Limits) -> Iterator[Objection]:
     blanked = Counter(name for change in plan.people for name in blanked_fields(change))
     for name, count in sorted(blanked.items()):
-        population = plan.populations.get(f"field:{name}", plan.people_known)
+        population = plan.populations.get(f"field:{name}", plan.people_known) + _known(plan) - plan.people_known
         counted = _Counted(Kind.VALUES_BLANKED, "values_blanked", count, population, name)
         words = f"{count} of {population} people would lose their {name}"
         yield from counted.over(limits[counted.kind], words)
@@ -205,7 +214,7 @@ def _ids(plan: Plan, limits: Limits) -> Iterator[Objection]:
 
 
 def _usernames(plan: Plan, limits: Limits) -> Iterator[Objection]:
-    count, known = sum(1 for change in plan.people if renames(change)), plan.people_known
+    count, known = sum(1 for change in plan.people if renames(change)), _known(plan)
     counted = _Counted(Kind.USERNAMES_CHANGED, "usernames_changed", count, known)
     yield from counted.over(limits[counted.kind], f"{count} of {known} people would get another username")
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
-from syncd.model.plan import Action, Link, PersonChange, Plan
+from syncd.model.plan import ARRIVING, Action, Link, PersonChange, Plan
 from syncd.model.records import Issue
 from syncd.model.text import fold
 from syncd.reconcile.waiting import waiting_for
@@ -111,7 +111,7 @@ def _leave_out(
     """`stopped`: entry ids whose change is left out; `owners`: entry ids of those whose names are not released."""
     kept = [release for release in plan.releases if release.entry_id in owners]
     waiting = waiting_for(plan.people, stopped, kept)
-    absent = {c.entry_id for c in plan.people if c.entry_id in waiting and c.action in (Action.CREATE, Action.RETURN)}
+    absent = {c.entry_id for c in plan.people if c.entry_id in waiting and c.action in ARRIVING}
     words = "this person takes a name that a protected account keeps, and waits for it"
     blocked = [
         Issue(key=change.entry_id, dn=change.after.dn, code="name_protected", message=words)

@@ -6,7 +6,7 @@ only for people who are present: whoever is missing keeps what they had until th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from syncd.model.plan import Link
@@ -37,6 +37,23 @@ def diff_links(people: Iterable[str], desired: Callable[[str], frozenset[str]], 
             added += [Link(entry_id, target) for target in sorted(want - have)]
             removed += [Link(entry_id, target) for target in sorted(have - want)]
     return LinkChanges(tuple(added), tuple(removed))
+
+
+def keeping(
+    memberships: Mapping[str, frozenset[str]],
+    held: Iterable[Link],
+    *,
+    identifiers: Collection[str],
+    people: Collection[str],
+) -> Mapping[str, frozenset[str]]:
+    """The memberships, with those held before that nobody can deny: of these identifiers, and of these people."""
+    if not (identifiers or people):
+        return memberships
+    kept: dict[str, set[str]] = {}
+    for entry_id, key in held:
+        if key in identifiers or entry_id in people:
+            kept.setdefault(entry_id, set()).add(key)
+    return {**memberships, **{entry_id: memberships.get(entry_id, NOTHING) | keys for entry_id, keys in kept.items()}}
 
 
 def grants_from(

@@ -55,8 +55,15 @@ def rules_of(settings: DirectorySettings) -> Rules:
     else:
         from_organization = f"organization.from = {toml_value(organization.from_)}"
         no_organization = no_such_ou if organization.from_ == "ou" else _UNNAMED
+    link = f"link.attribute = {toml_value(settings.link.attribute)}" if settings.link is not None else "linked"
     return Rules(
-        fields={**attributes, "dn": "the entry's name (DN)", "unit": from_units, "organization": from_organization},
+        fields={
+            **attributes,
+            "dn": "the entry's name (DN)",
+            "unit": from_units,
+            "organization": from_organization,
+            "link": link,
+        },
         roles=_role_lines(roles),
         organizations=from_organization,
         units=from_units,
@@ -124,6 +131,8 @@ def _person_rows(change: PersonChange, rules: Rules) -> Iterator[ChangeRow]:
         return
     if change.action is Action.RETURN:
         yield row(None, None, None, "in the directory again")
+    elif change.action is Action.LINK and change.before is not None:
+        yield row(None, None, change.before.user_id, f"{rules.fields.get('link', 'linked')}: the same person as this user")
     elif not change.fields:
         yield row(None, None, None, "the entry is another, but nothing of it that is kept")
     for field, (old, new) in change.fields.items():

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from syncd.model.hold import Kind, Objection
-from syncd.model.plan import Action, PersonChange, Plan, StructureChange, T
+from syncd.model.plan import ARRIVING, Action, PersonChange, Plan, StructureChange, T
 from syncd.reconcile.guard import blanked_fields, renames
 from syncd.reconcile.waiting import waiting_for
 
@@ -25,7 +25,7 @@ def split(plan: Plan, objections: Sequence[Objection]) -> tuple[Plan, Plan]:
         return plan, Plan(directory=plan.directory)
     held_ids = _held_people(plan, objections)
     # nothing can be given to people who are not there
-    absent = {c.entry_id for c in plan.people if c.entry_id in held_ids and c.action in (Action.CREATE, Action.RETURN)}
+    absent = {c.entry_id for c in plan.people if c.entry_id in held_ids and c.action in ARRIVING}
     people, held_people = _parted(plan.people, lambda change: change.entry_id in held_ids)
     organizations, held_organizations = _parted(plan.organizations, _removes)
     units, held_units = _parted(plan.units, _removes)
@@ -107,7 +107,7 @@ class _Suspects:
         blanked = blanked_fields(change)
         if (blanked and self.any_field) or not self.fields.isdisjoint(blanked) or (self.usernames and renames(change)):
             return True
-        comes = change.action in (Action.CREATE, Action.RETURN)
+        comes = change.action in ARRIVING
         return comes and change.after is not None and change.after.dn_key in self.dn_keys
 
 

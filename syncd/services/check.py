@@ -19,15 +19,17 @@ from syncd.mapping.searches import people_search, roles_search, structure_search
 from syncd.mapping.structure import Structure
 from syncd.model.checks import CheckLine, CheckStatus
 from syncd.model.entry import Entry
-from syncd.model.reading import Search
+from syncd.model.reading import Search, ServerInfo
 from syncd.model.records import FieldValue, PersonRecord
 from syncd.model.views import unit_path
 from syncd.services.account_policy import account_rule
+from syncd.services.feeds import feed_line
 from syncd.services.ports import Directory, DirectorySession
 from syncd.services.ranges import completed
 from syncd.services.reading import require_complete
 from syncd.services.visibility import require_bases, require_canaries
 from syncd.settings.directory import DirectorySettings
+from syncd.settings.profiles import fill, profile_of
 
 SAMPLE = 3
 # entries that are looked at to find a sample: enough to pass over service accounts at the top of a directory
@@ -47,8 +49,13 @@ _NOT_TRIED = CheckLine(
 class Probe(Protocol):
     """The adapter's part: one server, from its name to its limits."""
 
-    def __call__(self, name: str, settings: DirectorySettings, url: str, *, searches: Sequence[Search]) -> Iterator[CheckLine]:
-        """The lines as they come; ends after the first failure that makes the rest pointless. Raises nothing of its own."""
+    def __call__(
+        self, name: str, settings: DirectorySettings, url: str, *, searches: Callable[[ServerInfo], Sequence[Search]]
+    ) -> Iterator[CheckLine]:
+        """The lines as they come; ends after the first failure that makes the rest pointless. Raises nothing of its own.
+
+        `searches`: what a run would ask such a server.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,7 @@ class CheckService:
         usable = False
         for number, url in enumerate(settings.urls):
             failed = set()
-            for line in self.probe(name, settings, url, searches=_searches(settings)):
+            for line in self.probe(name, settings, url, searches=lambda server: _searches(_filled(settings, server))):
                 if line.status is CheckStatus.FAIL:
                     failed.add(line.name)
                 yield Checked(name, url, line)
@@ -106,11 +113,16 @@ class _Sample:
             yield _failure(error)
             return
         try:
-            yield from self._read(session)
+            yield from self._lines_of(session)
         except SyncdError as error:
             yield _failure(error)
         finally:
             session.close()
+
+    def _lines_of(self, session: DirectorySession) -> Iterator[CheckLine]:
+        self.settings = _filled(self.settings, session.server)
+        yield feed_line(self.settings, session.server)
+        yield from self._read(session)
 
     def _read(self, session: DirectorySession) -> Iterator[CheckLine]:
         id_attribute = self.settings.entry_id_attribute or session.server.entry_id_attribute
@@ -157,6 +169,11 @@ class _Sample:
             resolved = groups.resolve({name: record.entry_id for _, record in people if (name := key(record))}, primary)
         records = groups.records
         return {person: frozenset(records[group].identifier for group in held) for person, held in resolved.memberships.items()}
+
+
+def _filled(settings: DirectorySettings, server: ServerInfo) -> DirectorySettings:
+    """The settings as a run with this server has them."""
+    return fill(settings, profile_of(server.vendor))
 
 
 def _searches(settings: DirectorySettings) -> list[Search]:

@@ -55,6 +55,8 @@ class Collector:
     whole_because: str = ""
     # what a watch was told since a cursor, where one stands
     pushed: PushedChanges = field(default_factory=PushedChanges)
+    # Precedence.text
+    precedence: str = ""
     # gets the session while it is open and None after, so that someone else can close it to end a blocked read
     on_session: Callable[[DirectorySession | None], None] = lambda session: None
     _failed: set[str] = field(default_factory=set, init=False)
@@ -87,6 +89,7 @@ class Collector:
             now=self.now,
             progress=self.progress,
             stopping=self.stopping,
+            precedence=self.precedence,
         )
         require_bases(session, job.searches)
         require_canaries(session, job.settings.safety.canaries)
@@ -162,6 +165,8 @@ def why_whole(mode: Mode, job: Job, stored: StoredCursor | None) -> str:
     kind, reason = job.choice.kind, job.choice.reason
     if kind is FeedKind.FULL:
         return reason
+    if job.mapper.uses_references:
+        return "memberOf changes without a sign on the person, so that everybody's must be read"
     follows = f"changes are followed by {kind.value}: {reason}"
     if mode is Mode.FULL:
         return f"a full run; {follows}"

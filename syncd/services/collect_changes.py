@@ -35,12 +35,13 @@ class ChangedRead:
     def collect(self) -> Collected:
         """Raises IncompleteReadError, StoppedError."""
         job, changes = self.job, self.changes
-        if changes.is_empty and not self.every_unit:
+        unsettled = self.store.unsettled(job.name)
+        if changes.is_empty and not self.every_unit and not unsettled:
             return self._finished(self._nothing(KnownPeople(self.store, job.name)))
         stored = self.store.structure(job.name)
         known = KnownPeople(self.store, job.name)
         units = self._touched_units(stored)
-        people = self._touched_people(known)
+        people = self._touched_people(known).union(unsettled)
         if not self.every_unit and units & (stored.units.keys() | stored.organizations.keys()):
             # whoever is below a unit that changed its name has another DN now, and no server says so
             people |= moved_people(job, self.store)

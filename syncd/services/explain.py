@@ -19,6 +19,7 @@ from syncd.model.views import DirectoryIdentity, PersonView
 from syncd.services.explain_directory import Inquiry, People, failure_of
 from syncd.services.explain_lookup import MOST, Who
 from syncd.services.explain_roles import role_reasons
+from syncd.services.linking import Linking
 from syncd.services.ports import Directory, SyncStore
 from syncd.settings.directory import DirectorySettings
 
@@ -102,6 +103,7 @@ class ExplainService:
                 administrator_roles=self.administrator_roles,
                 session=session,
                 now=self.clock.now(),
+                linking=Linking(directory=name, settings=self.settings, store=self.store),
             )
             found = inquiry.lookup.find(who, person, identity)
             if person is None and len(found) == 1:
@@ -125,7 +127,7 @@ class ExplainService:
 
     def _issues(self, name: str, entry_ids: Collection[str], dns: Collection[str]) -> tuple[Issue, ...]:
         """The open ones about these entries, which may be known by their DN alone."""
-        keys = {key for one in entry_ids for key in (one, f"range:{one}")}
+        keys = {key for one in entry_ids for key in (one, f"range:{one}", f"link:{one}")}
         names = set(map(_dn_key, dns))
         found = sorted(self.store.open_issues(name).items())
         return tuple(issue for key, issue in found if key in keys or _dn_key(issue.dn) in names)

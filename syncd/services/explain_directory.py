@@ -27,12 +27,14 @@ from syncd.services.explain_entry import EntryExplainer
 from syncd.services.explain_lookup import Lookup
 from syncd.services.explain_plan import OnePlanner
 from syncd.services.explain_roles import role_paths
+from syncd.services.linking import Linking
 from syncd.services.outside import is_kept
 from syncd.services.ports import DirectorySession, SyncStore
 from syncd.services.ranges import completed
 from syncd.services.reading import require_complete
 from syncd.services.visibility import require_bases, require_canaries
 from syncd.settings.directory import DirectorySettings
+from syncd.settings.profiles import fill, profile_of
 
 _KEPT = "the filter leaves them out, and they are kept: the directory has switched the account off"
 _NOT_TAKEN = Outlook(summary="nothing: no sync takes this entry for a person")
@@ -62,17 +64,25 @@ class Inquiry:
         administrator_roles: Collection[str],
         session: DirectorySession,
         now: datetime,
+        linking: Linking,
     ) -> None:
         """Raises NoEntryIdError, ConfigurationError."""
+        settings = fill(settings, profile_of(session.server.vendor))
         id_attribute = settings.entry_id_attribute or session.server.entry_id_attribute
         if id_attribute is None:
             raise NoEntryIdError(f"{session.server.url} has no attribute that identifies an entry for good")
         account = account_rule(session, settings)
-        mapper = PersonMapper(settings, custom_fields=custom_fields, entry_id_attribute=id_attribute, account=account)
         self._account, self._now = account, now
+        mapper = PersonMapper(
+            settings,
+            custom_fields=custom_fields,
+            entry_id_attribute=id_attribute,
+            account=account,
+            precedence=linking.precedence.text(name),
+        )
         self._name, self._session, self._settings, self._custom_fields = name, session, settings, custom_fields
         self._store, self._people, self._administrator_roles = store, people, administrator_roles
-        self._id_attribute, self._mapper = id_attribute, mapper
+        self._id_attribute, self._mapper, self._linking = id_attribute, mapper, linking
         self.lookup = Lookup(session=session, settings=settings, id_attribute=id_attribute, attributes=mapper.attributes)
         self.explainer = EntryExplainer(session=session, settings=settings, mapper=mapper, id_attribute=id_attribute)
         # why a sync would fail as a whole
@@ -82,6 +92,7 @@ class Inquiry:
         self, found: Sequence[Entry], person: PersonView | None, identity: DirectoryIdentity | None
     ) -> tuple[Sighting, ...]:
         """Each entry; and, of somebody the store has and the directory has not, what comes of that."""
+        found = list(completed(self._session, found, self._mapper.attributes))
         ids = {entry_id for entry in found if (entry_id := self.explainer.entry_id(entry)) is not None}
         missing = identity is not None and identity.entry_id not in ids
         if not found and not missing:
@@ -165,6 +176,7 @@ class Inquiry:
             groups=groups,
             config_digest=configuration_digest(settings, self._custom_fields, entry_id_attribute=id_attribute),
             administrator_roles=self._administrator_roles,
+            linking=self._linking,
         )
 
     def _read(self, search: Search) -> list[Entry]:

@@ -28,6 +28,7 @@ from syncd.reconcile.render import rows, rules_of
 from syncd.services.explain_entry import EntryExplainer, Mapped
 from syncd.services.explain_lookup import named_values
 from syncd.services.guarding import without_protected
+from syncd.services.linking import Linking
 from syncd.services.ports import StoredStructure, SyncStore
 
 NO_RESOLUTION = Resolution(accepted=())
@@ -47,6 +48,7 @@ class OnePlanner:
     # hash of the settings as they are now
     config_digest: bytes
     administrator_roles: Collection[str]
+    linking: Linking
 
     # ------------------------------------------------------------ what would happen
     def absent(self, stored: StoredPerson) -> Outlook:
@@ -66,7 +68,10 @@ class OnePlanner:
             issue = mapped.issue.as_issue(key=entry.entry_id or f"dn:{entry.dn}", dn=entry.dn)
             resolution, plan = NO_RESOLUTION, Plan(directory=self.directory, issues_opened=(issue,))
         else:
-            change = diff_person(mapped.record, stored)
+            linked = self.linking.settle([diff_person(mapped.record, stored)], {}, whole=False)
+            if not linked.changes:
+                return self._outlook(Plan(directory=self.directory, issues_opened=tuple(linked.issues)), stored, "")
+            (change,) = linked.changes
             resolution = self._resolve(change)
             mine = tuple(one for one in resolution.accepted if one.entry_id == change.entry_id)
             changed = stored is None or mapped.record.fingerprint != stored.fingerprint or change.action is Action.RETURN
@@ -121,10 +126,11 @@ class OnePlanner:
             mapped = self.explainer.map(entry, self.structure, before)
             if mapped.record is not None:
                 changes.append(diff_person(mapped.record, before))
+        changes = self.linking.decided(changes)
         return resolve(
             changes,
             Claimants(changes),
-            holders,
+            self.linking.own_names(changes, holders),
             directory=self.directory,
             leaving=lambda entry_id: entry_id in others and entry_id not in there,
             dn_of=lambda entry_id: stored[entry_id].dn,
@@ -160,13 +166,15 @@ class OnePlanner:
         assert entry_id is not None
         wanted = {fold(role.identifier): role.identifier for role in entry.roles}
         held = _held(person, self.directory, entry_id)
+        unsure = {fold(self.groups.records[key].identifier) for key in self.groups.uncertain} if self.groups else set()
+        wanted |= {key: text for key, text in held.items() if key in unsure}
         settings = self.explainer.settings.roles
         role_map = RoleMap(settings.map, settings.default)
         roles = role_map.roles_for(frozenset(wanted.values())) if settings.enabled else frozenset()
         names = {fold(name): name for name in self.stored.roles}
         given = {fold(role): names.get(fold(role), role) for role in sorted(roles)}
         granted = {fold(role.name): role.name for role in person.roles if self.directory in role.sources} if person else {}
-        whole = self.groups is None or self.groups.is_whole
+        whole = self.groups is None or self.groups.may_remove
 
         def links(some: Mapping[str, str], others: Mapping[str, str]) -> tuple[Link, ...]:
             return tuple(Link(entry_id, some[key]) for key in sorted(some.keys() - others.keys()))
@@ -211,6 +219,8 @@ def _summary(plan: Plan) -> str:
     for change in plan.people:
         if change.action is Action.CREATE:
             return "would become a new person"
+        if change.action is Action.LINK and change.before is not None:
+            return f"would become one more entry of user {change.before.user_id}, by the link rule"
         if change.action is Action.RETURN:
             return "would return: the directory has the entry again"
     if plan.people and not any(change.fields for change in plan.people) and not _has_links(plan):

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from syncd.model.plan import Action, Link, Plan
+from syncd.model.plan import ARRIVING, Action, Link, Plan
 from syncd.model.records import RoleIdentifierRecord, StoredIdentity
 from syncd.model.text import fold
 from syncd.reconcile.guard import blanked_fields
@@ -51,11 +51,10 @@ def _reanchored(plan: Plan) -> frozenset[str]:
     leaving = {change.before.dn_key for change in plan.people if change.action is Action.DISABLE and change.before is not None}
     if not leaving:
         return frozenset()
-    arriving = (Action.CREATE, Action.RETURN)
     return frozenset(
         change.after.dn_key
         for change in plan.people
-        if change.action in arriving and change.after is not None and change.after.dn_key in leaving
+        if change.action in ARRIVING and change.after is not None and change.after.dn_key in leaving
     )
 
 

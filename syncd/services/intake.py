@@ -68,6 +68,8 @@ class Collected:
     references: dict[str, tuple[str, ...]] = field(default_factory=dict)
     # with primary groups: entry id -> SID of the person's primary group
     primary: dict[str, str] = field(default_factory=dict)
+    # entry ids of people of whose memberOf only a part came: they keep what they have
+    partial: set[str] = field(default_factory=set)
     # entries without a readable id: each could be anybody, so nobody may be called missing
     anonymous: int = 0
 
@@ -150,8 +152,8 @@ class Intake:
 
     def _add_references(self, entry: Entry, entry_id: str) -> None:
         self.found.references[entry_id] = self.found.mapper.references(entry)
-        if self.found.groups is not None and is_ranged(entry, ("memberof",)):
-            self.found.groups.is_whole = False
+        if is_ranged(entry, ("memberof",)):
+            self.found.partial.add(entry_id)
             message = "the server gave only a part of its memberOf values; roles stay as they were"
             self.found.issues.append(Issue(key=f"range:{entry_id}", dn=entry.dn, code="ranged_members", message=message))
 

@@ -27,6 +27,7 @@ from syncd.services.ports import DirectorySession, StoredStructure
 from syncd.services.ranges import completed
 from syncd.services.reading import Reader
 from syncd.settings.directory import DirectorySettings
+from syncd.settings.profiles import fill, profile_of
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,9 +59,11 @@ class Job:
         now: datetime,
         progress: Callable[[str, int], None] = lambda phase, count: None,
         stopping: Callable[[], bool] = lambda: False,
+        precedence: str = "",
     ) -> Job:
         """Raises NoEntryIdError, ConfigurationError."""
         server = session.server
+        settings = fill(settings, profile_of(server.vendor))
         id_attribute = settings.entry_id_attribute or server.entry_id_attribute
         if id_attribute is None:
             raise NoEntryIdError(f"{server.url} has no attribute that identifies an entry for good")
@@ -71,6 +74,7 @@ class Job:
             entry_id_attribute=id_attribute,
             version_attribute=server.version_attribute,
             account=account,
+            precedence=precedence,
         )
         return cls(
             name=name,

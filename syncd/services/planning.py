@@ -13,15 +13,16 @@ from dataclasses import dataclass, field, replace
 
 from syncd.mapping.references import GroupSet
 from syncd.mapping.roles import RoleMap
-from syncd.model.plan import Action, PersonChange, Plan
+from syncd.model.plan import ARRIVING, Action, PersonChange, Plan
 from syncd.model.records import Issue, NameHolder, StoredIdentity
 from syncd.model.text import fold
 from syncd.reconcile.names import Claimants, Resolution, resolve
 from syncd.reconcile.people import disable_missing
-from syncd.reconcile.relations import NOTHING, LinkChanges, diff_links, grants_from
+from syncd.reconcile.relations import NOTHING, LinkChanges, diff_links, grants_from, keeping
 from syncd.reconcile.structure import diff_structure
 from syncd.services.guarding import counted, members_before, with_populations, without_protected
 from syncd.services.intake import Collected
+from syncd.services.linking import SEPARATE, Linking
 from syncd.services.ports import StoredStructure, SyncStore
 from syncd.settings.directory import DirectorySettings
 
@@ -35,6 +36,7 @@ class Planner:
     directory: str
     settings: DirectorySettings
     store: SyncStore
+    linking: Linking
     # names of the roles of the store that make somebody an administrator
     administrator_roles: Collection[str] = ()
     # how many grants the directory had given, as far as they were looked at
@@ -48,6 +50,10 @@ class Planner:
         known = found.known
         stored = self.store.structure(self.directory)
         leaving = found.leaving
+        linked = self.linking.settle(
+            found.changes, {entry_id: known[entry_id] for entry_id in leaving}, whole=not found.incremental
+        )
+        found.changes = list(linked.changes)
         resolution = self._settle_names(found, known, frozenset(leaving))
         if len(resolution.accepted) < len(found.changes):
             accepted = {change.entry_id for change in resolution.accepted}
@@ -67,6 +73,9 @@ class Planner:
             cursor=found.cursor,
             cursor_replaces=found.cursor_replaces,
             incremental=found.incremental,
+            linked_with=linked.linked_with,
+            elsewhere=linked.elsewhere,
+            passing_on=linked.passing_on,
             people_seen=seen,
             people_known=before,
         )
@@ -80,7 +89,7 @@ class Planner:
             # nothing that decides them has changed
             plan = replace(plan, relations_digest=stored.relations_digest)
         groups_issues = relations.groups.issues if relations is not None else []
-        plan = self._with_issues(plan, found, [*found.issues, *groups_issues, *resolution.issues])
+        plan = self._with_issues(plan, found, [*found.issues, *linked.issues, *groups_issues, *resolution.issues])
         return self._guarded(plan, stored, known)
 
     def _nothing(self, found: Collected) -> Plan:
@@ -104,7 +113,7 @@ class Planner:
             # nothing that is judged by its share of all
             return 0, 0
         before = self.store.present_count(self.directory)
-        arriving = sum(change.action in (Action.CREATE, Action.RETURN) for change in people)
+        arriving = sum(change.action in ARRIVING for change in people)
         return before, before + arriving - len(found.leaving)
 
     def _with_structure(self, plan: Plan, found: Collected, stored: StoredStructure) -> Plan:
@@ -166,10 +175,18 @@ class Planner:
             identity = known.get(entry_id)
             return entry_id in leaving or (identity is not None and not identity.present and entry_id not in found.seen)
 
-        def dn_of(entry_id: str) -> str:
-            return known[entry_id].dn
+        # who is still in another directory keeps their name, whether or not this one has them
+        elsewhere = self.linking.present_elsewhere(h.user_id for h in holders.values() if h.entry_id and gone(h.entry_id))
+        staying = {holder.entry_id for holder in holders.values() if holder.user_id in elsewhere}
+        holders = self.linking.own_names(found.changes, holders)
 
-        return resolve(found.changes, claimants, holders, directory=self.directory, leaving=gone, dn_of=dn_of)
+        def leaves(entry_id: str) -> bool:
+            return entry_id not in staying and gone(entry_id)
+
+        def dn_of(entry_id: str) -> str:
+            return known[entry_id].dn if entry_id in known else self.linking.dn_of(found.changes, entry_id)
+
+        return resolve(found.changes, claimants, holders, directory=self.directory, leaving=leaves, dn_of=dn_of)
 
     def _disable(self, leaving: list[str]) -> list[PersonChange]:
         return disable_missing(leaving, self.store.people(self.directory, leaving)) if leaving else []
@@ -211,16 +228,18 @@ class Planner:
         if digest == stored.relations_digest and not plan.people:
             return replace(plan, relations_digest=digest)
         resolved = resolved or groups.resolve(self._person_keys(plan, relations), primary)
-        memberships = resolved.memberships
         records = groups.records
+        held = self.store.memberships(self.directory) if resolved.uncertain or found.partial else ()
+        memberships = keeping(resolved.memberships, held, identifiers=resolved.uncertain, people=found.partial)
         people = relations.people(plan)
         members: Counter[str] = Counter()
-        held = counted(self.store.memberships(self.directory), members)
-        linked = diff_links(people, lambda e: memberships.get(e, NOTHING), held)
+        stored_links = counted(self.store.memberships(self.directory), members)
+        linked = diff_links(people, lambda e: memberships.get(e, NOTHING), stored_links)
         texts = {key: record.identifier for key, record in records.items()}
         desired = grants_from(memberships, texts, self._roles_for(role_map, stored))
         granted = diff_links(people, desired, counted(self.store.grants(self.directory), self._grants))
-        whole = groups.is_whole
+        whole = groups.may_remove
+        exact = groups.is_whole and not found.partial
         return replace(
             plan,
             role_identifiers=diff_structure(records, stored.role_identifiers, removing=whole),
@@ -231,8 +250,8 @@ class Planner:
             grants_added=granted.added,
             grants_removed=granted.removed if whole else (),
             # without a digest the next run looks at all links again
-            relations_digest=digest if whole else None,
-            links_complete=whole,
+            relations_digest=digest if exact else None,
+            links_complete=exact,
             extra_counts={"members_unresolved": resolved.dangling},
         )
 
@@ -278,6 +297,8 @@ def _is_judged(issue: Issue, found: Collected) -> bool:
     """Whether this collection has looked at what the issue is about."""
     if not found.incremental:
         return True
+    if issue.code == SEPARATE:
+        return False
     if issue.subject == "role":
         return found.groups is not None
     return found.structure_read if issue.subject == "unit" else issue.key in found.asked
@@ -305,5 +326,5 @@ class _Relations:
         known = self.known
         there = known.keys() - set(self.found.leaving) if self.found.incremental else self.found.seen
         people = {entry_id for entry_id in there if entry_id in known and known[entry_id].present}
-        people.update(change.entry_id for change in plan.people if change.action in (Action.CREATE, Action.RETURN))
+        people.update(change.entry_id for change in plan.people if change.action in ARRIVING)
         return people

@@ -18,6 +18,7 @@ from syncd.model.plan import Link, Plan
 from syncd.model.reading import Search, ServerInfo, Verdict
 from syncd.model.records import (
     Issue,
+    LinkedIdentity,
     NameHolder,
     OrganizationRecord,
     RoleIdentifierRecord,
@@ -140,6 +141,18 @@ class SyncStore(Protocol):
     def people(self, directory: str, entry_ids: Collection[str]) -> Mapping[str, StoredPerson]:
         """The stored people with these entry ids, with all their fields."""
 
+    def unsettled(self, directory: str) -> Sequence[str]:
+        """Entry ids of people present whom the directory must map anew, though their entries may not have changed."""
+
+    def linked_identities(self, link_keys: Collection[str]) -> Sequence[LinkedIdentity]:
+        """Whatever entries of whatever directory have one of these link keys, present or not, in a stable order."""
+
+    def identities_of_users(self, user_ids: Collection[int]) -> Mapping[int, Sequence[LinkedIdentity]]:
+        """All entries of these users in whatever directory; by the directories' names."""
+
+    def separate_identities(self, directory: str, *, others: Collection[str]) -> Sequence[LinkedIdentity]:
+        """The directory's entries whose link key an entry of one of the others has too, of another user."""
+
     def person_keys(self, directory: str, *, by: str) -> dict[str, str]:
         """`by="dn_key"` or `by="member_key"`: that key -> entry id, of the people present; `by="primary_group"`: entry id ->
         that key, which many share."""
@@ -187,12 +200,41 @@ class SyncStore(Protocol):
         """
 
     def purgeable(self, directory: str, *, missing_before: datetime) -> int:
-        """How many people `purge` would delete."""
+        """How many people `purge` would delete, or take this directory's entry from."""
 
     def purge(
         self, directory: str, *, missing_before: datetime, run_id: int | None, at: datetime, epoch: int | None = None
     ) -> int:
-        """Delete people gone from the directory since before that time and in no other; how many. `epoch`: as for `apply`."""
+        """Delete people gone from the directory since before that time and from every other; how many. `epoch`: as for `apply`.
+
+        Who is still present in another directory stays without what this one brought; they count too.
+        """
+
+
+# ---------------------------------------------------------------- store: links by hand
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relinked:
+    """What became of an entry that was given to another user."""
+
+    # who was asked about
+    user_id: int
+    # whose it was, or is now
+    other_id: int
+    dn: str
+    # what became of the other: "stays", "deleted", "kept" (disabled, for what is their own), "created"
+    other: str
+
+
+class LinkStore(Protocol):
+    """Entries that change their users by hand. `epoch`: what `Lease.hold` of the directory gave."""
+
+    def link(
+        self, user_id: int, *, directory: str, entry: str, is_dn: bool, actor: str, reason: str, at: datetime, epoch: int
+    ) -> Relinked:
+        """Give an entry of another user to this one. Raises NotFoundError, UsageError, LeaseLostError."""
+
+    def unlink(self, user_id: int, *, directory: str, actor: str, reason: str, at: datetime, epoch: int) -> Relinked:
+        """Give the user's entry of the directory to a new user. Raises NotFoundError, UsageError, LeaseLostError."""
 
 
 # ---------------------------------------------------------------- store: runs

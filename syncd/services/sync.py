@@ -21,6 +21,7 @@ from syncd.model.run import Mode, Run, RunResult, Trigger
 from syncd.reconcile.guard import judge, judge_purge, limits_of
 from syncd.services.collect import Collector
 from syncd.services.holding import Holding
+from syncd.services.linking import Linking
 from syncd.services.planned import Planned, Progress, ProgressSink
 from syncd.services.planning import Planner
 from syncd.services.ports import Directory, DirectorySession, HoldStore, Lease, RunStore, SyncStore
@@ -115,8 +116,13 @@ class SyncService:
         self, directory: str, *, mode: Mode, whole_because: str, stopping: Callable[[], bool], progress: ProgressSink
     ) -> Planned:
         settings = self._known(directory)
+        linking = Linking(directory=directory, settings=self.settings, store=self.store)
         planner = Planner(
-            directory=directory, settings=settings, store=self.store, administrator_roles=self.administrator_roles
+            directory=directory,
+            settings=settings,
+            store=self.store,
+            linking=linking,
+            administrator_roles=self.administrator_roles,
         )
         if mode is Mode.ROLES:
             return Planned(plan=planner.roles_only(), server=None, entries_read=0)
@@ -138,6 +144,7 @@ class SyncService:
             mode=mode,
             whole_because=whole_because,
             pushed=self.pushed,
+            precedence=linking.precedence.text(directory),
             on_session=remember,
         )
         found = collector.collect()

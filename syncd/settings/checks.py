@@ -37,6 +37,13 @@ def remarks(name: str, settings: DirectorySettings) -> Iterator[Remark]:
     yield from _bind(name, settings)
     yield from _transport(settings)
     yield from _files(settings)
+    yield from _link(settings)
+
+
+def _link(settings: DirectorySettings) -> Iterator[Remark]:
+    if settings.link is not None and settings.vendor == "auto" and "attributes" not in settings.users.model_fields_set:
+        text = "goes with vendor or users.attributes: without both, the directory decides all fields that any vendor's may map"
+        yield Remark(("link", "vendor"), text, warning=True)
 
 
 def _bind(name: str, settings: DirectorySettings) -> Iterator[Remark]:

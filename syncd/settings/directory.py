@@ -67,8 +67,9 @@ class UsersSettings(Section):
     }
     """Field of the store = rule. Fields: username, email, emails, prefix, first_name, middle_name, last_name, suffix,
     display_name, title, phone, birthday, avatar, tags, and the names declared under [custom_fields]. A field that is not
-    named here is never touched by a sync. The table replaces the default as a whole. Values with braces are templates,
-    lists are "the first that has a value", and a table says what a string cannot:
+    named here is never touched by a sync. The table replaces the default as a whole; leave it out on an Active Directory, or
+    begin it with username = "sAMAccountName". Values with braces are templates, lists are "the first that has a value", and a
+    table says what a string cannot:
     title = { attribute = ["title", "employeeType"], constant = "Staff", convert = ["trim"] }"""
     required: list[str] = ["username", "email", "last_name"]
     """Fields without which an entry becomes an issue instead of a person."""
@@ -226,7 +227,8 @@ class DirectorySettings(Section):
     urls: list[LdapUrl] = Field(min_length=1, examples=[["ldaps://ldap1.example.com", "ldaps://ldap2.example.com"]])
     """ldap:// or ldaps:// URLs of servers that hold the same data; tried in this order."""
     vendor: Literal["auto", "openldap", "ds389", "active_directory", "generic"] = "auto"
-    """What the servers are; `auto` asks the rootDSE."""
+    """What the servers are; `auto` asks the rootDSE. What is usual on them is the default where nothing is written: shown here
+    for users, roles and units is what holds for all but Active Directory, whose own defaults are in docs/directories.md."""
     base_dn: DnText = Field(examples=["dc=example,dc=com"])
     """The entry below which everything is searched unless a section says otherwise."""
     bind: Literal["simple", "anonymous", "external"] | None = Field(default=None, examples=["simple"])

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from syncd.redaction import REDACTED, redact_url
 from syncd.settings.directory import Section
 from syncd.settings.load import Loaded
+from syncd.settings.profiles import as_configured, filled_keys, profile_of
 from syncd.settings.root import RootSettings
 from syncd.settings.tree import Path, dotted
 
@@ -27,14 +28,31 @@ class Row(NamedTuple):
 
 
 def rows(loaded: Loaded) -> list[Row]:
-    """Every value, defaults included, in the order of the example file."""
-    return [Row(dotted(path), _shown(value), loaded.origin(dotted(path))) for path, value in _values(loaded.settings, ())]
+    """Every value, defaults included, in the order of the example file.
+
+    Where a directory names its vendor, with what that vendor's profile fills in; with "auto" only a server can tell.
+    """
+    settings, profiles = loaded.settings, _profiles(loaded.settings)
+    filled = {name: as_configured(directory) for name, directory in settings.directories.items()}
+    settings = settings.model_copy(update={"directories": filled})
+    found = [(dotted(path), value) for path, value in _values(settings, ())]
+    return [Row(key, _shown(value), loaded.origins.get(key) or profiles.get(key, "default")) for key, value in found]
 
 
 def schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of the configuration file, for editors."""
     document = RootSettings.model_json_schema(by_alias=True, mode="validation")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **document, "title": "syncd configuration"}
+
+
+def _profiles(settings: RootSettings) -> dict[str, str]:
+    """Dotted key -> the profile that its value is taken from."""
+    return {
+        dotted(("directories", name, *path)): f"profile {directory.vendor}"
+        for name, directory in settings.directories.items()
+        if directory.vendor != "auto"
+        for path in filled_keys(directory, profile_of(directory.vendor))
+    }
 
 
 def _values(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:

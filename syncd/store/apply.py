@@ -43,7 +43,16 @@ def apply_plan(
 ) -> None:
     """Do what the plan says: SyncStore.apply. Raises StoreError and StoppedError."""
     applying = Applying(
-        engine=engine, directory=plan.directory, run_id=run_id, epoch=epoch, at=at, progress=progress, stopping=stopping
+        engine=engine,
+        directory=plan.directory,
+        run_id=run_id,
+        epoch=epoch,
+        at=at,
+        progress=progress,
+        stopping=stopping,
+        passing_on=plan.passing_on,
+        linked_with=plan.linked_with,
+        elsewhere=plan.elsewhere,
     )
     if plan.is_empty:
         _write_digest(applying, plan)

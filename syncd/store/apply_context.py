@@ -41,6 +41,10 @@ class Applying:
     at: datetime
     progress: Callable[[int], None]
     stopping: Callable[[], bool]
+    # Plan.passing_on, linked_with, elsewhere
+    passing_on: frozenset[str] = frozenset()
+    linked_with: frozenset[str] = frozenset()
+    elsewhere: Mapping[str, frozenset[str]] | None = None
     # number of the directory's row; 0 before the first transaction
     directory_id: int = 0
     # key of the directory -> number of the row

@@ -40,7 +40,7 @@ def split(changes: Sequence[PersonChange], released: Iterable[Name]) -> tuple[li
 
 def given_up_by(change: PersonChange) -> list[Name]:
     """The names a known person has no longer after the change."""
-    if change.action not in (Action.UPDATE, Action.RETURN):
+    if change.action not in (Action.UPDATE, Action.RETURN, Action.LINK):
         return []
     values = ((field, change.fields[field]) for field in NAMES if field in change.fields)
     keys = ((field, key_of(old), key_of(new)) for field, (old, new) in values)

@@ -15,6 +15,7 @@ from syncd.store.apply_names import NAMES, Name, split
 from syncd.store.apply_update import let_go_of_names, write_changes
 from syncd.store.bulk import reserve_ids
 from syncd.store.engine import read
+from syncd.store.linked import require_new
 
 
 def write_people(applying: Applying, plan: Plan) -> None:
@@ -44,6 +45,7 @@ def _write_new(applying: Applying, changes: Sequence[PersonChange], relations: R
             # nobody else can write meanwhile
             people = people.made()
         with applying.transaction(people.changes) as connection:
+            require_new(connection, _link_keys(batch), others=applying.linked_with)
             people.write(connection)
             if postgresql and count == 0 and len(changes) > BATCH:
                 # so that queries after a large import are planned well from the start, not when autovacuum comes by; from
@@ -63,7 +65,12 @@ def _write_together(
             write_changes(connection, applying, batch)
         for batch in batches(created):
             ids = reserve_ids(connection, t.users, len(batch))
+            require_new(connection, _link_keys(batch), others=applying.linked_with)
             new_people(applying, batch, ids, relations).write(connection)
+
+
+def _link_keys(changes: Sequence[PersonChange]) -> set[str]:
+    return {c.after.link_key for c in changes if c.after is not None and c.after.link_key is not None}
 
 
 def _username(change: PersonChange) -> str:

@@ -7,7 +7,7 @@ so neither version nor audit trail move.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, insert, literal, select, update
 
@@ -15,7 +15,8 @@ from syncd.model.plan import Action, PersonChange
 from syncd.model.records import ACCOUNT_FIELDS, FieldValue
 from syncd.store import schema as t
 from syncd.store.among import among
-from syncd.store.apply_context import Applying
+from syncd.store.apply_context import Applying, require
+from syncd.store.apply_create import IDENTITY_COLUMNS
 from syncd.store.apply_names import NAMES, Name, claimed_by, final_name, given_up_by, key_of
 from syncd.store.apply_values import (
     ACCESS_COLUMNS,
@@ -32,15 +33,21 @@ from syncd.store.apply_values import (
 )
 from syncd.store.audit import fields_text, write_changed
 from syncd.store.bulk import Row, Value, bulk_delete, bulk_insert, bulk_update
+from syncd.store.linked import present_in, unsettle
 
+# who may have lost a name meanwhile and takes it back
+_REGAINING = (Action.RETURN, Action.LINK)
 IDENTITY_KEYS = ("user_id", "directory_id")
 
 
 def write_changes(connection: Connection, applying: Applying, changes: Sequence[PersonChange]) -> None:
-    """Do updates, returns and disabling of one batch. Raises StoreError."""
+    """Do updates, returns, links and disabling of one batch. Raises StoreError."""
     _disable(connection, applying, [change for change in changes if change.action is Action.DISABLE])
-    known = [change for change in changes if change.action in (Action.UPDATE, Action.RETURN)]
-    _write_identities(connection, applying, known)
+    known = [change for change in changes if change.action is not Action.DISABLE]
+    _write_identities(connection, applying, [change for change in known if change.action is not Action.LINK])
+    _add_identities(connection, applying, [change for change in known if change.action is Action.LINK])
+    if applying.elsewhere is not None:
+        _look_elsewhere(connection, applying, applying.elsewhere, changes)
     _write_users(connection, applying, changes)
     _write_places(connection, applying, known)
     others = [(user_id_of(change), name, change.fields[name][1]) for change in known for name in other_fields(change.fields)]
@@ -72,6 +79,8 @@ def _disable(connection: Connection, applying: Applying, changes: Sequence[Perso
     reason = missing_reason(applying)
     rows = [(applying.at_text, reason, user_id_of(change), applying.directory_id) for change in changes]
     bulk_update(connection, t.identities, columns=("missing_since", "missing_reason"), keys=IDENTITY_KEYS, rows=rows)
+    passing = [user_id_of(change) for change in changes if change.entry_id in applying.passing_on]
+    unsettle(connection, passing, but=applying.directory_id)
 
 
 def missing_reason(applying: Applying) -> str:
@@ -100,6 +109,38 @@ def _write_identities(connection: Connection, applying: Applying, changes: Seque
         bulk_update(connection, t.identities, columns=columns, keys=IDENTITY_KEYS, rows=rows, also=also)
 
 
+def _add_identities(connection: Connection, applying: Applying, changes: Sequence[PersonChange]) -> None:
+    """The entries of users whom another directory brought."""
+    if not changes:
+        return
+    require(connection, t.users, {user_id_of(change) for change in changes})
+    rows: list[Row] = []
+    for change in changes:
+        assert change.after is not None
+        record, at = change.after, applying.at_text
+        accounts = tuple(account_value(record.fields.get(name)) for name in ACCOUNT_FIELDS)
+        own = (user_id_of(change), applying.directory_id, record.entry_id, record.dn, record.dn_key)
+        further = (record.version, record.primary_group, record.link_key)
+        rows.append((*own, bytearray(record.fingerprint), record.member_key, at, at, *further, *accounts))
+    columns = (*IDENTITY_COLUMNS, *RECORD_COLUMNS, *(ACCOUNT_COLUMNS[name] for name in ACCOUNT_FIELDS))
+    bulk_insert(connection, t.identities, columns, rows)
+
+
+def _look_elsewhere(
+    connection: Connection, applying: Applying, expected: Mapping[str, frozenset[str]], changes: Sequence[PersonChange]
+) -> None:
+    """Another directory's run may have brought, dropped or got back somebody since the plan was made, so that the plan did not
+    know who decides their fields: all directories look at them again."""
+    present = present_in(connection, map(user_id_of, changes))
+    wrong = [
+        user_id
+        for change in changes
+        if present.get(user_id := user_id_of(change), set()) - {applying.directory}
+        != expected.get(change.entry_id, frozenset())
+    ]
+    unsettle(connection, wrong)
+
+
 def write_versions(connection: Connection, applying: Applying, versions: Sequence[tuple[str, str]]) -> None:
     """Note the new versions of entries of which nothing else changed."""
     rows = [(version, applying.directory_id, entry_id) for entry_id, version in versions]
@@ -118,7 +159,7 @@ def _remember_dns(connection: Connection, applying: Applying, user_ids: Sequence
 
 # ---------------------------------------------------------------- users
 def _write_users(connection: Connection, applying: Applying, changes: Sequence[PersonChange]) -> None:
-    taken = _held_by_others(connection, [change for change in changes if change.action is Action.RETURN])
+    taken = _held_by_others(connection, [change for change in changes if change.action in _REGAINING])
     groups: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
     for change in changes:
         if _shows(change):
@@ -136,7 +177,7 @@ def _user_values(change: PersonChange, taken: dict[Name, int]) -> dict[str, Valu
         if name in change.fields:
             values[name] = plain_value(change.fields[name][1])
     for name in NAMES:
-        if change.action is Action.RETURN:
+        if change.action in _REGAINING:
             key = key_of(final_name(change, name))
             free = key is None or taken.get((name, key), user_id_of(change)) == user_id_of(change)
             values[f"{name}_key"] = key if free else None
@@ -187,5 +228,9 @@ def _event(applying: Applying, change: PersonChange) -> Row:
     after = fields_text({name: change.fields[name][1] for name in names})
     if change.action is Action.UPDATE:
         return changed("user.updated", "user", user_id, before=before, after=after)
+    if change.action is Action.LINK:
+        key = change.after.link_key if change.after is not None else None
+        reason = f"found in {applying.directory} too by run {applying.run_id}, with the link key {key!r}"
+        return changed("user.linked", "user", user_id, before=before, after=after, reason=reason)
     reason = f"found in {applying.directory} again by run {applying.run_id}"
     return changed("user.returned", "user", user_id, before=before, after=after, reason=reason)

@@ -1,4 +1,7 @@
-"""Deleting people who have been gone from their directory for longer than the retention time."""
+"""Deleting people who have been gone from their directory for longer than the retention time.
+
+Of a user whom another directory still has, only what this one brought goes: its entry with memberships, grants and access.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, delete, exists, func, select
+from sqlalchemy import Connection, Engine, Row, delete, exists, func, select, update
 
 from syncd.store import schema as t
 from syncd.store.among import among
@@ -28,8 +31,8 @@ def purge_people(
     at: datetime,
     epoch: int | None = None,
 ) -> int:
-    """SyncStore.purge. Who is also in another directory stays, and so does who owns records of another system, and a user
-    made by hand. Everything of the person goes with them but the audit events.
+    """SyncStore.purge. Who owns records of another system stays, and so does a user made by hand. Everything of the person goes
+    with them but the audit events. Who has gone from another directory later than that waits for it.
 
     `epoch`: of the lease, where the caller holds it; then every transaction makes sure that it is still the newest.
     """
@@ -42,7 +45,8 @@ def purge_people(
                 fence(connection, directory, epoch)
             people = _gone(connection, directory, missing_before)
             write_changed(connection, [_event(auditor, person) for person in people])
-            delete_users(connection, [person.id for person in people])
+            delete_users(connection, [person.id for person in people if not person.elsewhere])
+            _delete_entries(connection, directory, [person.id for person in people if person.elsewhere], at=at)
         purged += len(people)
     return purged
 
@@ -59,6 +63,25 @@ def delete_users(connection: Connection, user_ids: Sequence[int]) -> None:
         connection.execute(delete(column.table).where(among(connection, column, user_ids)))
 
 
+def delete_rows_of(connection: Connection, directory_id: int, user_ids: Sequence[int]) -> None:
+    """Delete what a directory brought of these users; the users stay."""
+    identifiers = select(t.role_identifiers.c.id).where(t.role_identifiers.c.directory_id == directory_id)
+    theirs = among(connection, t.memberships.c.user_id, user_ids)
+    connection.execute(delete(t.memberships).where(theirs, t.memberships.c.role_identifier_id.in_(identifiers)))
+    for table in (t.access, t.grants, t.identities):
+        own = (table.c.directory_id == directory_id, among(connection, table.c.user_id, user_ids))
+        connection.execute(delete(table).where(*own))
+
+
+def _delete_entries(connection: Connection, directory: str, user_ids: Sequence[int], *, at: datetime) -> None:
+    if not user_ids:
+        return
+    number = connection.execute(select(t.directories.c.id).where(t.directories.c.name == directory)).scalar_one()
+    delete_rows_of(connection, number, user_ids)
+    changed = update(t.users).where(among(connection, t.users.c.id, user_ids))
+    connection.execute(changed.values(version=t.users.c.version + 1, updated_at=at))
+
+
 def _someone(engine: Engine, directory: str, missing_before: datetime) -> bool:
     with read(engine) as connection:
         return connection.execute(_query(directory, missing_before).limit(1)).first() is not None
@@ -71,22 +94,28 @@ def _gone(connection: Connection, directory: str, missing_before: datetime) -> S
 def _query(directory: str, missing_before: datetime) -> Any:
     identities, users = t.identities.c, t.users.c
     other = t.identities.alias("other")
+    others = (other.c.user_id == users.id, other.c.directory_id != identities.directory_id)
+    elsewhere = exists().where(*others, other.c.missing_since.is_(None))
+    later = exists().where(*others, other.c.missing_since >= missing_before)
+    owner = exists().where(t.owned_records.c.user_id == users.id)
     number = select(t.directories.c.id).where(t.directories.c.name == directory).scalar_subquery()
     return (
-        select(users.id, users.username, users.email, identities.entry_id, identities.dn, identities.missing_since)
+        select(users.id, users.username, users.email, identities.entry_id, identities.dn, identities.missing_since,
+               elsewhere.label("elsewhere"))
         .join_from(t.identities, t.users, users.id == identities.user_id)
         .where(
             identities.directory_id == number,
             identities.missing_since < missing_before,
             users.manual.is_(False),
-            ~exists().where(other.c.user_id == users.id, other.c.directory_id != identities.directory_id),
-            ~exists().where(t.owned_records.c.user_id == users.id),
+            elsewhere | (~later & ~owner),
         )
-    )
+    )  # fmt: skip
 
 
 def _event(auditor: Auditor, person: Row[Any]) -> tuple[Any, ...]:
-    names = ("username", "email", "entry_id", "dn")
+    """Of somebody who is still elsewhere, only the entry goes."""
+    names = ("entry_id", "dn") if person.elsewhere else ("username", "email", "entry_id", "dn")
+    action = "user.unlinked" if person.elsewhere else "user.purged"
     reason = f"missing from {auditor.directory} since {person.missing_since.isoformat()}"
     before = fields_text({name: person._mapping[name] for name in names})
-    return auditor.changed("user.purged", "user", person.id, before=before, after=None, reason=reason)
+    return auditor.changed(action, "user", person.id, before=before, after=None, reason=reason)

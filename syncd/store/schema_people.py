@@ -175,6 +175,8 @@ identities = Table(
     **KEY_ONLY,
 )
 index_where("ix_identities_link_key", identities, ("link_key",), condition="link_key IS NOT NULL")
+# whom a directory must map anew; nearly always empty
+index_where("ix_identities_unsettled", identities, ("directory_id",), condition="length(fingerprint) = 0")
 # what a purge looks for; empty on a healthy day, so that looking costs nothing
 index_where("ix_identities_missing", identities, ("directory_id", "missing_since"), condition="missing_since IS NOT NULL")
 

@@ -18,6 +18,7 @@ from syncd.model.feed import Cursor, FeedKind, StoredCursor
 from syncd.model.plan import Link, Plan
 from syncd.model.records import (
     Issue,
+    LinkedIdentity,
     NameHolder,
     OrganizationRecord,
     RoleIdentifierRecord,
@@ -26,6 +27,7 @@ from syncd.model.records import (
     UnitRecord,
 )
 from syncd.services.ports import Protected, StoredStructure
+from syncd.store import linked
 from syncd.store import schema as t
 from syncd.store.among import among
 from syncd.store.apply import apply_plan
@@ -106,6 +108,22 @@ class SqlSyncStore:
     def people(self, directory: str, entry_ids: Collection[str]) -> Mapping[str, StoredPerson]:
         with read(self.engine) as connection:
             return load_people(connection, directory, entry_ids)
+
+    def unsettled(self, directory: str) -> Sequence[str]:
+        with read(self.engine) as connection:
+            return linked.unsettled(connection, directory)
+
+    def linked_identities(self, link_keys: Collection[str]) -> Sequence[LinkedIdentity]:
+        with read(self.engine) as connection:
+            return linked.by_keys(connection, link_keys)
+
+    def identities_of_users(self, user_ids: Collection[int]) -> Mapping[int, Sequence[LinkedIdentity]]:
+        with read(self.engine) as connection:
+            return linked.of_users(connection, user_ids)
+
+    def separate_identities(self, directory: str, *, others: Collection[str]) -> Sequence[LinkedIdentity]:
+        with read(self.engine) as connection:
+            return linked.separate(connection, directory, others=others)
 
     def person_keys(self, directory: str, *, by: str) -> dict[str, str]:
         if by not in IDENTITY_KEYS:

@@ -101,6 +101,7 @@ def test_a_second_page_that_is_not_as_it_must_be(answer: Handler, code: str, cou
         (10, "", "referral"),
         (11, "", "admin_limit_exceeded"),
         (12, "", "paging_unsupported"),
+        (12, "Bad search filter", "invalid_filter"),
         (32, "", "no_such_base"),
         (34, "", "no_such_base"),
         (50, "", "insufficient_access"),

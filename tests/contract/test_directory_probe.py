@@ -20,7 +20,7 @@ STEPS = ["name resolution", "connect", "tls", "bind", "server", "paging", "base"
 
 def lines(server: Server | LdapStub, *searches: Search, clock: Any = None, **changes: Any) -> list[CheckLine]:
     configured = settings(server, **changes)
-    return list(probe("corp", configured, configured.urls[0], searches=searches, clock=clock))
+    return list(probe("corp", configured, configured.urls[0], searches=lambda _: searches, clock=clock))
 
 
 def statuses(found: Sequence[CheckLine]) -> list[tuple[str, str]]:

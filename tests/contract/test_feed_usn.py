@@ -6,15 +6,17 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from syncd.directory.session import LdapSession
-from syncd.errors import ConnectionLostError, CursorRefusedError, DirectoryError
+from syncd.errors import AdminLimitError, ConnectionLostError, CursorRefusedError, DirectoryError, ServerBusyError
 from syncd.model.feed import Changes, Cursor, FeedKind
-from tests.contract.directories import directory
+from tests.contract.directories import directory, people
 from tests.contract.feed_life import FeedLife
 from tests.faults.proxy import Proxy, cut
+from tests.servers.ldap_stub import Handler, LdapStub, done, entry, paged
 from tests.servers.samba import SambaAd
 
 
@@ -79,19 +81,6 @@ def test_deleted_entries_are_named_to_who_may_see_them(reader: LdapSession, admi
     life.delete(gone)
     assert gone_id in named(administrator.changes(cursor, life.searches))
     assert named(reader.changes(cursor, life.searches)) == set()
-
-
-def test_nothing_changed_is_known_without_a_search_for_changes(life: FeedLife) -> None:
-    with Proxy(life.server.url) as proxy, session(life, urls=[proxy.url]) as connected:
-        cursor = begin(connected, life)
-        before = len(proxy.streams[0])
-        assert connected.changes(cursor, life.searches) == Changes(cursor=cursor)
-        # the rootDSE and the NTDS settings
-        assert proxy.streams[0].count(b"\x65", before) >= 2
-        idle = len(proxy.streams[0]) - before
-        life.add()
-        connected.changes(cursor, life.searches)
-        assert len(proxy.streams[0]) - before > 2 * idle
 
 
 # ---------------------------------------------------------------- what is not compared
@@ -205,3 +194,82 @@ def test_a_watch_ends_with_its_connection(life: FeedLife) -> None:
         life.add()
         watcher.thread.join(5)
         assert isinstance(watcher.error, ConnectionLostError)
+
+
+# ---------------------------------------------------------------- what Samba never says
+BASE = "dc=example,dc=com"
+INVOCATION = UUID(int=7)
+ROOT_DSE = {
+    "supportedCapabilities": [b"1.2.840.113556.1.4.800"],
+    "namingContexts": [BASE.encode()],
+    "dnsHostName": [b"DC1.example.com"],
+    "dsServiceName": [b"cn=NTDS Settings"],
+    "highestCommittedUSN": [b"10"],
+}
+CURSOR = Cursor(feed=FeedKind.USN, position={"controller": "dc1.example.com", "invocation": str(INVOCATION), "usn": "5"})
+
+
+def settings_of(values: list[bytes]) -> Handler:
+    return lambda i: [entry(i, "cn=NTDS Settings", {"invocationId": values} if values else {}), done(i)]
+
+
+def changed(number: int) -> Handler:
+    values = {"objectGUID": [UUID(int=number).bytes_le]}
+    return lambda i: [entry(i, f"cn=u{number},{BASE}", values), done(i, controls=paged(b""))]
+
+
+@contextlib.contextmanager
+def stubbed(*handlers: Handler) -> Iterator[LdapSession]:
+    with LdapStub(handlers, root_dse=ROOT_DSE) as stub, contextlib.closing(directory(stub).connect()) as connected:
+        yield connected
+
+
+def refused(code: int) -> Handler:
+    return lambda i: [done(i, code=code)]
+
+
+def test_an_account_that_sees_only_its_corner_is_told_of_that() -> None:
+    searches = [people(f"ou=people,{BASE}"), people(f"ou=groups,{BASE}", purpose="roles")]
+    with stubbed(settings_of([INVOCATION.bytes_le]), refused(32), changed(1), changed(2)) as connected:
+        changes = connected.changes(CURSOR, searches)
+    # the shortest base first
+    assert changes.touched == {"users": {str(UUID(int=1))}, "roles": {str(UUID(int=2))}}
+
+
+def test_nothing_changed_is_known_without_a_search_for_changes() -> None:
+    """The stub has no answer to a search after that for the NTDS settings."""
+    cursor = Cursor(feed=FeedKind.USN, position={**CURSOR.position, "usn": "10"})
+    with stubbed(settings_of([INVOCATION.bytes_le])) as connected:
+        assert connected.changes(cursor, [people(BASE)]) == Changes(cursor=cursor)
+
+
+@pytest.mark.parametrize("code", [3, 4, 10, 11, 51, 52, 53])
+def test_an_error_is_not_no_changes(code: int) -> None:
+    with stubbed(settings_of([INVOCATION.bytes_le]), refused(code)) as connected, pytest.raises(DirectoryError) as caught:
+        connected.changes(CURSOR, [people(BASE)])
+    assert not isinstance(caught.value, CursorRefusedError)
+
+
+@pytest.mark.parametrize("handler", [settings_of([]), settings_of([b"short"]), refused(32), refused(50)])
+def test_a_hidden_invocation_is_refused(handler: Handler) -> None:
+    with stubbed(handler) as connected, pytest.raises(CursorRefusedError, match="NTDS"):
+        connected.changes(CURSOR, [people(BASE)])
+
+
+def test_a_hidden_number_is_refused() -> None:
+    def hidden(message_id: int) -> list[bytes | str]:
+        return [entry(message_id, BASE, {}), done(message_id)]
+
+    with (
+        stubbed(settings_of([INVOCATION.bytes_le]), hidden) as connected,
+        pytest.raises(CursorRefusedError, match="uSNChanged"),
+    ):
+        connected.position(FeedKind.USN, [people(BASE)])
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [(12, CursorRefusedError), (0, ConnectionLostError), (11, AdminLimitError), (51, ServerBusyError)]
+)
+def test_notifications_that_end(code: int, expected: type[DirectoryError]) -> None:
+    with stubbed(refused(code)) as connected, pytest.raises(expected):
+        list(connected.watch(CURSOR, [people(BASE)]))

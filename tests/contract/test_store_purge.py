@@ -79,14 +79,50 @@ def test_exactly_at_the_limit_is_not_longer(leavers: Company) -> None:
     assert set(leavers.store.identities("corp")) == {"young", "here"}
 
 
-@pytest.mark.parametrize("missing_there", [False, True])
-def test_who_is_in_another_directory_stays(leavers: Company, engine: Engine, missing_there: bool) -> None:
+def in_branch_too(leavers: Company, engine: Engine, **values: object) -> int:
+    """`old` is in another directory as well, with a role from there; their number."""
     by_hand = Rows(engine)
     user_id = leavers.store.identities("corp")["old"].user_id
-    values = {"missing_since": leavers.at()} if missing_there else {}
-    by_hand.identity(user_id, by_hand.directory("branch"), "uid=old,dc=branch", entry_id="b", **values)
+    branch = by_hand.directory("branch")
+    by_hand.identity(user_id, branch, "uid=old,dc=branch", entry_id="b", **values)
+    by_hand.grant(user_id, by_hand.role("Visitor"), directory=branch)
+    by_hand.access(user_id, by_hand.organization("Branch", directory=branch), directory=branch)
+    by_hand.membership(user_id, by_hand.role_identifier(branch, "visitors"))
+    return user_id
+
+
+def test_who_is_in_another_directory_stays_without_what_this_one_brought(leavers: Company, engine: Engine) -> None:
+    user_id = in_branch_too(leavers, engine)
+    others = {name: content for name, content in contents(engine).items() if name in ("user_tags", "user_custom_fields")}
+    assert leavers.store.purgeable("corp", missing_before=leavers.at() - timedelta(hours=1)) == 1
+    assert purge(leavers, hours=1) == 1
+    assert purge(leavers, hours=1) == 0
+    assert set(leavers.store.identities("corp")) == {"young", "here"}
+    (user,) = rows(engine, t.users, id=user_id)
+    assert (user.username, user.username_key) == ("old", "old")
+    (branch,) = {identity.directory_id for identity in rows(engine, t.identities, user_id=user_id)}
+    assert [grant.directory_id for grant in rows(engine, t.grants, user_id=user_id)] == [branch]
+    assert [access.directory_id for access in rows(engine, t.access, user_id=user_id)] == [branch]
+    assert len(rows(engine, t.memberships, user_id=user_id)) == 1
+    assert rows(engine, t.dn_history, user_id=user_id) == []
+    assert {name: contents(engine)[name] for name in others} == others
+    (event,) = rows(engine, t.audit_events, action="user.unlinked")
+    assert (event.subject_id, event.before) == (user_id, {"entry_id": "old", "dn": "uid=old,dc=moved"})
+    assert leavers.plan().is_empty
+
+
+def test_who_left_the_other_directory_later_waits_for_it(leavers: Company, engine: Engine) -> None:
+    in_branch_too(leavers, engine, missing_since=leavers.at())
     assert purge(leavers, hours=1) == 0
     assert "old" in leavers.store.identities("corp")
+
+
+def test_who_left_every_directory_long_ago_is_deleted(leavers: Company, engine: Engine) -> None:
+    user_id = in_branch_too(leavers, engine, missing_since=leavers.at() - timedelta(hours=9))
+    assert purge(leavers, hours=1) == 1
+    assert rows(engine, t.users, id=user_id) == []
+    assert rows(engine, t.identities, user_id=user_id) == []
+    assert rows(engine, t.grants, user_id=user_id) == []
 
 
 def test_who_owns_records_of_another_system_or_was_made_by_hand_stays(leavers: Company, engine: Engine) -> None:

@@ -114,7 +114,7 @@ def synced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.fixture
 def site(tmp_path: Path, make_slapd: Callable[..., Slapd]) -> Site:
     """A site of the test's own, with an empty, upgraded store."""
-    site = fill(make_slapd(), tmp_path)
+    site = fill(make_slapd(overlays=("syncprov",)), tmp_path)
     assert site.syncd("db", "upgrade").code == 0
     return site
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import pytest
 
 from syncd.accounts.sentences import reason_sentence
-from syncd.mapping.account import AccountRule, account_scheme
+from syncd.mapping.account import SCHEMES, AccountRule, account_scheme
 from syncd.mapping.account_policy import (
     ENDLESS,
     AccountPolicy,
@@ -23,6 +24,7 @@ from syncd.model.reading import Scope, Search, ServerInfo
 from syncd.model.records import FOREVER
 from syncd.services.outside import is_kept, outside_filter
 from syncd.settings.directory import DirectorySettings
+from syncd.settings.profiles import AccountState as ProfileState
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -40,6 +42,10 @@ def entry(dn: str, **values: str) -> Entry:
 
 
 # ---------------------------------------------------------------- what is asked
+def test_a_profile_names_only_schemes_there_are() -> None:
+    assert set(get_args(ProfileState.model_fields["state"].annotation)) == set(SCHEMES)
+
+
 @pytest.mark.parametrize(
     ("vendor", "scheme"),
     [("active_directory", "active_directory"), ("openldap", "ppolicy"), ("ds389", "ds389"), ("generic", "none")],

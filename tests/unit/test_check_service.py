@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from syncd.errors import ConnectionRefusedByServerError
@@ -86,8 +86,10 @@ def settings(**more: object) -> DirectorySettings:
 
 
 def checked(directory: FakeDirectory, lines: dict[str, list[CheckLine]] | None = None, **more: object) -> list[Checked]:
-    def probe(name: str, settings: DirectorySettings, url: str, *, searches: Sequence[Search]) -> Iterator[CheckLine]:
-        assert {search.purpose for search in searches} <= {"users", "roles", "units"}
+    def probe(
+        name: str, settings: DirectorySettings, url: str, *, searches: Callable[[ServerInfo], Sequence[Search]]
+    ) -> Iterator[CheckLine]:
+        assert {search.purpose for search in searches(directory.server)} <= {"users", "roles", "units"}
         yield from (lines or {}).get(url, [PASSED])
 
     service = CheckService(settings={"corp": settings(**more)}, custom_fields={}, directories={"corp": directory}, probe=probe)
@@ -111,7 +113,7 @@ def test_three_people_are_shown_with_unit_and_nested_roles() -> None:
         }
     )
     found = checked(directory, roles={"map": {"outer": ["auditor"]}, "default": ["employee"]})
-    assert [each.server for each in found] == ["ldap://a", "ldap://b", "", "", ""]
+    assert [each.server for each in found] == ["ldap://a", "ldap://b", "", "", "", ""]
     texts = [text for _, text in samples(found)]
     assert len(texts) == 3
     assert texts[0] == (
@@ -180,3 +182,25 @@ def test_canaries_and_bases_are_looked_at() -> None:
     assert (status, "the canary 'uid=canary,dc=x' was not seen" in text) == ("fail", True)
     ((status, text),) = samples(checked(FakeDirectory({}, hidden=frozenset({PEOPLE}))))
     assert (status, "may not be read" in text) == ("fail", True)
+
+
+def test_what_is_usual_on_the_server_is_filled_in() -> None:
+    attributes = {"objectguid": [bytes(16)], "samaccountname": [b"anna"], "mail": [b"a@example.com"]}
+    entry = Entry(f"CN=anna,OU=Lab,{PEOPLE}", attributes)
+    server = ServerInfo(url="ldap://a", vendor="active_directory", entry_id_attribute="objectguid")
+    ((status, text),) = samples(checked(FakeDirectory({"users": [entry]}, server=server)))
+    assert (status, "username=anna, email=a@example.com" in text) == ("pass", True)
+    # what the site wrote stays
+    own = {"base_dn": PEOPLE, "attributes": {"username": "uid"}}
+    lines = samples(checked(FakeDirectory({"users": [entry]}, server=server), users=own))
+    ((_, text),) = [line for line in lines if line[0] == "warn"]
+    assert "username is required" in text
+
+
+def test_the_feed_is_told_once_for_the_directory() -> None:
+    found = checked(FakeDirectory({"users": [person("anna")]}))
+    ((server, line),) = [(each.server, each.line) for each in found if each.line.name == "feed"]
+    assert (server, line.status, "syncprov" in line.advice) == ("", CheckStatus.WARN, True)
+    assert line.text.startswith("timestamp: ")
+    ((status, text),) = samples(checked(FakeDirectory({"users": [person("anna")]}), feed="timestamp"), "feed")
+    assert (status, text) == ("pass", "timestamp: chosen by `feed`")

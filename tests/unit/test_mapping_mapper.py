@@ -159,6 +159,14 @@ def test_a_unit_that_cannot_be_read_is_told() -> None:
     assert issue.message.startswith("department ")
 
 
+def test_values_in_parts_are_no_values() -> None:
+    entry = person(**{"mail": None, "mail;range=0-1": [b"jd@x.de", b"doe@x.de"]})
+    found = failure(entry)
+    assert found.code == "ranged_values"
+    # of memberOf no field is made
+    assert mapped(person(**{"memberof;range=0-1": [b"cn=a", b"cn=b"]})).fields["email"] == "doe@x.de"
+
+
 def test_an_unknown_place_leaves_organization_and_unit_alone() -> None:
     sections: dict[str, Any] = {"units": {"from": "ou"}}
     lost = Structure(settings(**sections), [Entry("ou=People,dc=x", {"ou": [b"People"]})], entry_id_attribute="entryUUID")

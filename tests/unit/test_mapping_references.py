@@ -325,3 +325,29 @@ def test_a_group_whose_members_come_in_parts_is_an_issue_and_nothing_is_gone_for
     assert [issue.code for issue in found.issues] == ["ranged_members"]
     assert found.records == {"id-big": stored}
     assert not found.is_whole
+    assert found.may_remove
+
+
+def test_a_group_in_parts_makes_uncertain_what_contains_it_and_nothing_else() -> None:
+    big = Entry(dn("big"), {"cn": [b"big"], "entryuuid": [b"id-big"], "member": [], "member;range=0-1": [b"a", b"b"]})
+    known = {"id-big": RoleIdentifierRecord(key="id-big", identifier="big", dn=None)}
+    entries = [group("all", [dn("outer")]), group("outer", [dn("big"), dn("u1")]), group("other", [dn("u2")]), big]
+    resolved = group_set(entries, known).resolve(PEOPLE)
+    assert resolved.uncertain == {"id-big", "id-outer", "id-all"}
+    assert resolved.memberships == {"p1": {"id-outer", "id-all"}, "p2": {"id-other"}}
+    # one that is new has no identifier anybody could have
+    assert group_set(entries).resolve(PEOPLE).uncertain == {"id-outer", "id-all"}
+    flat = group_set(entries, known, nested=False)
+    assert flat.resolve(PEOPLE).uncertain == {"id-big"}
+    assert group_set(entries[:3]).resolve(PEOPLE).uncertain == frozenset()
+
+
+def test_of_a_group_whose_own_groups_come_in_parts_nothing_may_be_taken_away() -> None:
+    entry = Entry(dn("big"), {"cn": [b"big"], "entryuuid": [b"id-big"], "memberof;range=0-1": [b"a", b"b"]})
+    found = by_person([entry])
+    assert (found.is_whole, found.may_remove) == (False, False)
+
+
+def test_without_an_id_a_group_may_be_any() -> None:
+    found = group_set([group("a", changes={"entryuuid": []})])
+    assert (found.is_whole, found.may_remove) == (False, False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from syncd.model.plan import Action, Link, PersonChange, Plan, StructureChange
 from syncd.model.records import DirectoryPresence, OrganizationRecord, PersonRecord, StoredIdentity, StoredPerson
 from syncd.reconcile.people import diff_person, disable_missing, missing_ids
-from syncd.reconcile.relations import diff_links, grants_from
+from syncd.reconcile.relations import diff_links, grants_from, keeping
 from syncd.reconcile.structure import diff_structure
 
 
@@ -89,6 +89,17 @@ def test_links_are_deltas_and_only_of_the_people_given() -> None:
     changes = diff_links(["b", "a"], lambda e: desired[e], stored)
     assert changes.added == (Link("a", "r3"), Link("b", "r1"))
     assert changes.removed == (Link("a", "r1"),)
+
+
+def test_what_nobody_can_deny_is_kept() -> None:
+    wanted = {"a": frozenset({"r1"}), "b": frozenset({"r2"})}
+    held = [Link("a", "r2"), Link("b", "r3"), Link("c", "r2"), Link("c", "r3")]
+    assert keeping(wanted, held, identifiers=(), people=()) is wanted
+    assert keeping(wanted, held, identifiers={"r2"}, people={"b"}) == {
+        "a": {"r1", "r2"},
+        "b": {"r2", "r3"},
+        "c": {"r2"},
+    }
 
 
 def test_links_of_all_people_are_there() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
 
 from syncd.directory.feeds.sync_exchange import SyncExchange
@@ -19,6 +20,10 @@ _CSN = r"\d{14}\.\d{6}Z#[0-9a-f]{6}#[0-9a-f]{3}#[0-9a-f]{6}"
 _CSN_VALUE = re.compile(_CSN)
 # slapd takes what it cannot read for no cookie at all, so it never gets to see such a thing
 _OPENLDAP_COOKIE = re.compile(rf"rid=\d{{3}}(,sid=[0-9a-f]{{3}})?,csn={_CSN}(;{_CSN})*(,delcsn={_CSN})?")
+_FIRST = "firstchangenumber"
+_FIRST_CHANGE = Search(
+    purpose="the changelog", base_dn="", filter="(objectClass=*)", scope=Scope.BASE, attributes=("firstChangeNumber",)
+)
 # HOST:PORT#BINDDN:BASE:FILTER#CHANGE
 _DS389_COOKIE = re.compile(r"[^#]+:\d+#.*#\d+", re.DOTALL)
 
@@ -71,6 +76,21 @@ def current_cookie(wire: Wire, search: Search, *, server: ServerInfo) -> str:
     cookie = _refresh_of_base(wire, search, server=server) if dialect is _DS389 else _context_csn(wire, search, server=server)
     check_cookie(cookie, purpose=search.purpose, server=server)
     return cookie
+
+
+def check_changelog(wire: Wire, cookies: Mapping[str, str], *, server: ServerInfo) -> None:
+    """389 Directory Server answers from its retro changelog, and keeps quiet about what it has thrown away of it (2.3.1).
+
+    Raises CursorRefusedError when that may be newer than the cookies.
+    """
+    if dialect_of(server) is not _DS389:
+        return
+    values = [value for entry in fetch(wire, _FIRST_CHANGE, server=server) for value in entry.attributes.get(_FIRST, ())]
+    first = min((int(value) for value in values if value.isdigit()), default=None)
+    oldest = min(int(cookie.rpartition("#")[2]) for cookie in cookies.values())
+    if first is None or first > oldest:
+        shown = "is not shown" if first is None else f"begins at {first}"
+        raise CursorRefusedError(f"{server.url}: the cookie is of change {oldest}, and the server's changelog {shown}.")
 
 
 def _context_csn(wire: Wire, search: Search, *, server: ServerInfo) -> str:

@@ -22,7 +22,7 @@ _FEW_THREADS = (
 
 
 class SyncExchange:
-    """`with SyncExchange(...) as exchange: ...`; what the server still sends at the end of it is dropped."""
+    """`with SyncExchange(...) as exchange: ...`; what the server still sends after that is dropped."""
 
     def __init__(self, wire: Wire, *, server: ServerInfo, mode: Mode, dialect: Dialect) -> None:
         self._wire = wire
@@ -35,6 +35,10 @@ class SyncExchange:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the searches that are still going on; the connection stays usable."""
         for message_id, stream in self._streams.items():
             if not self._is_over(stream):
                 self._wire.abandon(message_id)

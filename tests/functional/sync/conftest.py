@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.functional.sync.pair import OneOfTwo, Pair
 from tests.functional.sync.site import Site
 from tests.servers.slapd import Slapd
 
@@ -37,3 +38,20 @@ def make_site(tmp_path: Path, store_url: str) -> Iterator[SiteFactory]:
 @pytest.fixture
 def site(make_site: SiteFactory) -> Site:
     return make_site()
+
+
+@pytest.fixture
+def pair(tmp_path: Path, store_url: str) -> Iterator[Pair]:
+    servers, sites = [], []
+    for name in ("hr", "mail"):
+        (tmp_path / name).mkdir()
+        server = Slapd(tmp_path / name, base_dn=f"dc={name},dc=com", overlays=("syncprov",)).start()
+        servers.append(server)
+        server.add_ou("people")
+        server.add_ou("groups")
+        sites.append(OneOfTwo(server, store_url))
+    made = Pair(*sites)
+    made.configure()
+    yield made
+    for server in servers:
+        server.stop()

@@ -10,6 +10,7 @@ import pytest
 
 from syncd.bootstrap import open_explain, open_runtime
 from syncd.model.explanation import Explanation
+from syncd.model.run import Mode
 from tests.fakes.edge import FakeClock
 from tests.functional.vendors.conftest import open_site
 from tests.functional.vendors.site import VendorSite
@@ -180,7 +181,7 @@ def test_ds389_a_lockout_by_failed_logins(make_ds389: Callable[..., object], sql
 @pytest.fixture
 def ppolicy_site(make_slapd: Callable[..., object], sqlite_url: str) -> VendorSite:
     """With a default policy: a lockout for half an hour after three failed logins, passwords that last for 42 days."""
-    site = open_site(make_slapd(overlays=("ppolicy",)), sqlite_url, {})  # type: ignore[arg-type]
+    site = open_site(make_slapd(overlays=("ppolicy", "syncprov")), sqlite_url, {})  # type: ignore[arg-type]
     policy = {
         "objectClass": ["organizationalRole", "pwdPolicy"],
         "cn": "default",
@@ -299,3 +300,26 @@ def test_whom_the_filter_leaves_out_because_they_are_disabled(request: pytest.Fi
     site.server.delete(dn)
     site.synced()
     assert reasons(site) == reasons(site, "bert") == ("directory_missing:corp",)
+
+
+@pytest.mark.parametrize(
+    ("server", "feed"),
+    [("ds389_site", "syncrepl"), ("ppolicy_site", "syncrepl"), ("samba_site", "usn"), ("samba_site", "dirsync")],
+)
+def test_whom_the_filter_leaves_out_is_kept_by_changes_and_sweeps(
+    request: pytest.FixtureRequest, server: str, feed: str
+) -> None:
+    site: VendorSite = request.getfixturevalue(server)
+    changes, part, reason = OFF[server]
+    site.settings |= {"feed": feed, "users": {**site.settings["users"], "filter": f"(&(mail=*){part})"}}
+    dn, *_ = [site.add_person(name) for name in ("anna", "bert")]
+    site.synced()
+    site.server.modify(dn, changes)
+    for mode in (Mode.CHANGES, Mode.SWEEP, Mode.CHANGES, Mode.FULL):
+        run = site.synced(mode)
+        assert run.feed == (feed if mode is Mode.CHANGES else mode.value), run.feed_reason
+        assert site.present() == {"anna", "bert"}
+        assert reasons(site) == (reason,)
+    site.server.delete(dn)
+    site.synced(Mode.SWEEP)
+    assert reasons(site) == ("directory_missing:corp",)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import ldap
 import pytest
 
+from syncd.model.run import Mode
 from tests.functional.vendors.conftest import open_site
 from tests.functional.vendors.site import VendorSite
 
@@ -35,7 +36,7 @@ DIRECTLY = {"anna": {"level0"}, "bert": {"self"}, "carl": {"ring1"}, "dora": {"b
 
 @pytest.fixture
 def slapd_member_of_site(request: pytest.FixtureRequest, sqlite_url: str) -> VendorSite:
-    return open_site(request.getfixturevalue("make_slapd")(overlays=("memberof",)), sqlite_url, {})
+    return open_site(request.getfixturevalue("make_slapd")(overlays=("memberof", "syncprov")), sqlite_url, {})
 
 
 @pytest.fixture(params=["slapd_member_of_site", "ds389_site", "samba_site"])
@@ -132,9 +133,11 @@ def test_by_member_of_who_leaves_a_group_loses_the_role(member_of_site: VendorSi
 
 
 # ---------------------------------------------------------------- members that come and go
-@pytest.mark.parametrize("site", ["slapd_site", "ds389_site"], indirect=True)
-def test_a_member_that_names_nobody_yet_gets_the_role_on_arrival(site: VendorSite) -> None:
+@pytest.mark.parametrize("mode", [Mode.FULL, Mode.SWEEP, Mode.CHANGES])
+@pytest.mark.parametrize("site", ["slapd_member_of_site", "ds389_site"], indirect=True)
+def test_a_member_that_names_nobody_yet_gets_the_role_on_arrival(site: VendorSite, mode: Mode) -> None:
     """Active Directory lets no group list who is not there."""
+    site.settings["feed"] = "syncrepl"
     site.add_person("anna")
     later = site.server.person_dn("later", site.people_dn)
     group = site.add_group("team", site.written["anna"], later, f"cn=nobody,{site.groups_dn}")
@@ -145,7 +148,7 @@ def test_a_member_that_names_nobody_yet_gets_the_role_on_arrival(site: VendorSit
     assert site.roles_of("anna") == {"clerk"}
     before = site.server.search(base=group, attributes=("*", "+"))
     site.add_person("later")
-    run = site.synced()
+    run = site.synced(mode)
     assert run.counts is not None
     assert (run.counts["members_unresolved"], run.counts["grants_added"]) == (1, 1)
     assert site.roles_of("later") == {"clerk"}
@@ -296,3 +299,22 @@ def test_member_uid(site: VendorSite) -> None:
     site.synced()
     found = {name: site.identifiers_of(name) for name in ("anna", "bert", "ghost")}
     assert found == {"anna": set(), "bert": {"posix"}, "ghost": {"posix"}}
+
+
+@pytest.mark.parametrize("mode", [Mode.CHANGES, Mode.SWEEP])
+def test_by_member_of_every_kind_of_run_sees_everyone(member_of_site: VendorSite, mode: Mode) -> None:
+    """A group that takes somebody in is changed, and nothing says so of the person."""
+    site = member_of_site
+    site.settings["feed"] = {"objectGUID": "usn"}.get(site.id_attribute, "syncrepl")
+    for name in ("anna", "bert", "carl"):
+        site.add_person(name)
+    site.add_group("team", site.written["anna"], site.written["carl"])
+    site.synced()
+    site.server.modify(site.written["team"], {"member": [site.written["bert"], site.written["carl"]]})
+    site.server.modify(site.written["anna"], {"sn": "Other"})
+    site.synced(mode)
+    found = {name: site.identifiers_of(name) for name in ("anna", "bert", "carl")}
+    assert found == {"anna": set(), "bert": {"team"}, "carl": {"team"}}
+    site.add_person("dora")
+    site.synced(mode)
+    assert {name: site.identifiers_of(name) for name in found} == found

@@ -7,6 +7,8 @@ from math import ceil
 
 import pytest
 
+from syncd.bootstrap import open_explain
+from syncd.model.explanation import Outlook
 from tests.functional.vendors.site import VendorSite
 from tests.servers.ranging import Ranging
 
@@ -41,6 +43,16 @@ def write_group(site: VendorSite, count: int, people: Iterable[int]) -> None:
     )
     members = "".join(f"member: uid=u{number:06},{site.people_dn}\n" for number in range(count))
     site.slapd.load(f"{persons}dn: cn=big,{site.groups_dn}\nobjectClass: groupOfNames\ncn: big\n{members}\n")
+
+
+def explained(site: VendorSite, who: str) -> tuple[list[str], Outlook]:
+    """The role identifiers somebody would have, and what a sync would change."""
+    with site.runtime() as runtime:
+        (directory,) = open_explain(runtime).explain(who).directories
+    (sighting,) = directory.sightings
+    assert sighting.entry is not None
+    assert sighting.outlook is not None
+    return [role.identifier for role in sighting.entry.roles], sighting.outlook
 
 
 def holders(site: VendorSite, identifier: str = "big") -> set[str]:
@@ -129,7 +141,15 @@ def nothing(name: str, values: list[bytes]) -> tuple[str, list[bytes]]:
     return name, values if ";range=0-" in name else []
 
 
-@pytest.mark.parametrize("twist", [short, without_a_range, repeated, nothing])
+@pytest.mark.parametrize(
+    ("site", "twist"),
+    [
+        *(("slapd_site", twist) for twist in (short, without_a_range, repeated, nothing)),
+        ("ds389_site", short),
+        ("samba_site", short),
+    ],
+    indirect=["site"],
+)
 def test_a_short_read_fails_the_role_and_keeps_its_members(site: VendorSite, small: Ranging, twist: object) -> None:
     site.settings["roles"]["map"] = {"big": ["clerk"]}
     site.synced()
@@ -145,6 +165,49 @@ def test_a_short_read_fails_the_role_and_keeps_its_members(site: VendorSite, sma
     assert holders(site) == {f"p{number}" for number in range(1, 8)}
     assert site.roles_of("p0") == set()
     assert site.issues() == {}
+
+
+def test_one_role_that_stays_as_it_was_holds_no_other_back(site: VendorSite, small: Ranging) -> None:
+    site.add_group("outer", site.written["big"], site.written["p1"])
+    site.add_group("gone", site.written["p2"])
+    site.settings["roles"]["map"] = {"big": ["clerk"], "outer": ["boss"], "team": ["agent"], "gone": ["agent"]}
+    site.synced()
+    everyone = {f"p{number}" for number in range(8)}
+    assert (holders(site), holders(site, "outer"), holders(site, "team")) == (everyone, everyone, {"p0"})
+    small.twist = short
+    site.server.modify(site.written["big"], {"member": [site.written[f"p{number}"] for number in range(1, 8)]})
+    site.server.modify(site.written["team"], {"member": site.written["p3"]})
+    site.server.delete(site.written["gone"])
+    for _ in range(2):
+        assert site.sync().outcome == "partial"
+        # who is in `outer` by way of `big` is as unknown
+        assert (holders(site), holders(site, "outer"), holders(site, "team")) == (everyone, everyone, {"p3"})
+        assert (site.roles_of("p0"), site.roles_of("p2")) == ({"clerk", "boss"}, {"clerk", "boss"})
+        assert site.roles_of("p3") == {"clerk", "boss", "agent"}
+        assert holders(site, "gone") == set()
+    small.twist = lambda name, values: (name, values)
+    site.synced()
+    assert (holders(site), holders(site, "outer")) == (everyone - {"p0"}, everyone - {"p0"})
+
+
+@pytest.mark.parametrize("site", ["ds389_site", "samba_site"], indirect=True)
+def test_who_shows_only_a_part_of_their_groups_keeps_them_and_nobody_else(site: VendorSite, small: Ranging) -> None:
+    for number in range(5):
+        site.add_group(f"more{number}", site.written["p0"], site.written["p1"])
+    site.settings["roles"] |= {"member_attribute": "memberOf", "map": {"more0": ["clerk"]}}
+    site.synced()
+    assert site.roles_of("p0") == site.roles_of("p1") == {"clerk"}
+    before = site.identifiers_of("p0")
+    small.twist = short
+    # p1 is in few enough for one answer then
+    for number in range(5):
+        site.server.modify(site.written[f"more{number}"], {"member": site.written["p2" if number < 2 else "p0"]})
+    run = site.sync()
+    assert run.outcome == "partial"
+    assert [row["code"] for row in site.issues().values()] == ["ranged_members"]
+    assert (site.identifiers_of("p0"), site.roles_of("p0")) == (before, {"clerk"})
+    assert (site.identifiers_of("p1"), site.roles_of("p1")) == ({"big"}, set())
+    assert site.roles_of("p2") == {"clerk"}
 
 
 def test_a_role_that_is_new_waits_for_its_members(site: VendorSite, small: Ranging) -> None:
@@ -166,3 +229,28 @@ def test_a_group_that_shrinks_while_it_is_read(site: VendorSite, small: Ranging)
     # what was asked for lies behind the last member now, and the group is small enough to come in one piece
     site.synced()
     assert holders(site) == {"p6", "p7"}
+
+
+# ---------------------------------------------------------------- explained
+def test_explain_reads_the_parts_as_a_run_does(slapd_site: VendorSite) -> None:
+    site = slapd_site
+    people = [site.add_person(f"p{number}") for number in range(8)]
+    site.add_group("big", *people)
+    site.add_group("team", people[7])
+    site.settings["roles"]["map"] = {"big": ["clerk"], "team": ["agent"]}
+    with Ranging(site.server.url, limit=3) as server:
+        site.settings["urls"] = [server.url]
+        site.synced()
+        roles, outlook = explained(site, "p7")
+        assert (roles, outlook.summary) == (["big", "team"], "nothing")
+        server.twist = short
+        site.server.modify(site.written["big"], {"member": people[:7]})
+        site.server.modify(site.written["team"], {"member": people[0]})
+        # `big` cannot be denied, `team` is lost
+        roles, outlook = explained(site, "p7")
+        assert roles == []
+        assert [(row.kind, row.action, row.before) for row in outlook.changes if row.kind == "grant"] == [
+            ("grant", "remove", "agent")
+        ]
+        assert site.sync().outcome == "partial"
+        assert site.roles_of("p7") == {"clerk"}

@@ -45,9 +45,12 @@ def upgrade() -> None:
     op.create_index("ix_users_break_glass", "users", ["id"], sqlite_where=where, postgresql_where=where)
     where = sa.text("link_key IS NOT NULL")
     op.create_index("ix_identities_link_key", "identities", ["link_key"], sqlite_where=where, postgresql_where=where)
+    where = sa.text("length(fingerprint) = 0")
+    op.create_index("ix_identities_unsettled", "identities", ["directory_id"], sqlite_where=where, postgresql_where=where)
 
 
 def downgrade() -> None:
+    op.drop_index("ix_identities_unsettled", table_name="identities")
     op.drop_index("ix_identities_link_key", table_name="identities")
     op.drop_index("ix_users_break_glass", table_name="users")
     op.drop_column("directories", "cursor_version")
