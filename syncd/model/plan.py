@@ -127,6 +127,9 @@ class Creation(PersonChange):
     def fields(self) -> Mapping[str, tuple[FieldValue, FieldValue]]:
         return NewFields(self.after.fields)
 
+    def _replace(self, **values: Any) -> PersonChange:  # type: ignore[override]
+        return PersonChange(self.action, self.entry_id, self.after, self.before, self.fields)._replace(**values)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PersonChange) and _parts(self) == _parts(other)
 

@@ -57,6 +57,11 @@ def test_creations_are_equal_when_what_they_create_is() -> None:
     assert diff_person(record(), None) != diff_person(record("uid=other"), None)
 
 
+def test_a_creation_with_something_replaced_is_a_plain_change() -> None:
+    change = diff_person(record(), None)._replace(action=Action.UPDATE, fields={})
+    assert (change.action, change.entry_id, change.after, change.fields) == (Action.UPDATE, "7", record(), {})
+
+
 def test_a_plan_of_creations_has_the_digest_of_their_content() -> None:
     plans = [Plan(directory="corp", people=(diff_person(record(title=title), None),)) for title in ("t", "t", "u")]
     assert plans[0].digest == plans[1].digest != plans[2].digest
