@@ -158,6 +158,32 @@ class Bench:
         self.row(f"unchanged full run with {name}: peak memory", again["peak_mib"], 400, " MiB")
         self.row(f"unchanged full run with {name}: tables changed", float(changed), 0)
 
+    def growth(self) -> None:
+        """Memory and time of a large company, and of a quarter of it. Into SQLite."""
+        quarter, whole = self._syncs_of(self.people // 4), self._syncs_of(self.people)
+        size = f"{self.people} people and {self.people // 10} roles, one of {self.people // 2}"
+        for name, small, large in zip(("first import", "unchanged full run"), quarter, whole, strict=True):
+            self.row(f"{name} of {size}: peak memory", max(done["peak_mib"] for done in large), 400, " MiB")
+            times = [statistics.median(done["seconds"] for done in runs) for runs in (small, large)]
+            self.row(f"{name} of {size} : a quarter of that", times[1] / times[0], 4.5)
+
+    def _syncs_of(self, people: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """First imports and unchanged runs of a company with that many people."""
+        folder = self.folder / f"company{people}"
+        folder.mkdir()
+        firsts, unchanged = [], []
+        with company(folder, people=people, groups=people // 10, members=20, largest=people // 2) as server:
+            for number in range(self.rounds):
+                bench = Bench(server, folder, people, self.rounds)
+                config = bench.prepared("growth", f"sqlite:///{folder / f'growth{number}.db'}")
+                firsts.append(one_sync(config))
+                unchanged.append(one_sync(config))
+                assert firsts[-1]["counts"]["users_created"] == people, firsts[-1]
+                for name, done in (("first import", firsts[-1]), ("unchanged", unchanged[-1])):
+                    spent, peak = done["seconds"], done["peak_mib"]
+                    print(f"  {people} people: {name} {spent:.2f} s, {peak:.0f} MiB, {phases(done)}", flush=True)
+        return firsts, unchanged
+
     def following(self) -> None:
         """What changes cost once there is a cursor, and how soon they are in the store. In SQLite."""
         database = self.folder / "following.db"
@@ -180,9 +206,7 @@ class Bench:
         """A second server with 1,000 people."""
         folder = self.folder / "few"
         folder.mkdir()
-        server = Slapd(folder, base_dn=BASE, stats=False, overlays=("syncprov",))
-        write_company(folder / "company.ldif", people=1000, groups=10, members=20)
-        server.load(folder / "company.ldif")
+        server = company(folder, people=1000, groups=10, members=20)
         return Bench(server, self.folder, 1000, self.rounds)
 
     def prepared(self, name: str, url: str) -> Path:
@@ -227,6 +251,15 @@ filter = "(objectClass=groupOfNames)"
 """
 
 
+def company(folder: Path, *, people: int, groups: int, members: int, largest: int = 0) -> Slapd:
+    """A server, not started, with a company of that size."""
+    server = Slapd(folder, base_dn=BASE, max_size=8 << 30, stats=False, overlays=("syncprov",))
+    print(f"making a company of {people} people and {groups} groups of {members}", flush=True)
+    write_company(folder / "company.ldif", people=people, groups=groups, members=members, largest=largest)
+    server.load(folder / "company.ldif")
+    return server
+
+
 def phases(result: dict[str, Any]) -> str:
     return " ".join(f"{name.replace(' ', '-')}={spent:.2f}" for name, spent in result["phases"].items() if name)
 
@@ -263,17 +296,19 @@ def main() -> int:
     parser.add_argument("--people", type=int, default=100_000)
     parser.add_argument("--groups", type=int, default=500)
     parser.add_argument("--members", type=int, default=200)
+    parser.add_argument("--large", type=int, default=200_000, help="people of the company that memory is measured with")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", choices=["reading", "sqlite", "postgresql", "following"])
+    parser.add_argument("--only", choices=["reading", "sqlite", "postgresql", "following", "growth"])
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="syncd-bench-") as name:
         folder = Path(name)
         folder.chmod(0o711)
         (folder / "slapd").mkdir()
-        server = Slapd(folder / "slapd", base_dn=BASE, max_size=8 << 30, stats=False, overlays=("syncprov",))
-        print(f"making a company of {options.people} people and {options.groups} groups of {options.members}", flush=True)
-        write_company(folder / "company.ldif", people=options.people, groups=options.groups, members=options.members)
-        server.load(folder / "company.ldif")
+        size = {"people": options.people, "groups": options.groups, "members": options.members}
+        if options.only == "growth":
+            # with companies of its own
+            size = {"people": 1, "groups": 1, "members": 1}
+        server = company(folder / "slapd", **size)
         with server:
             bench = Bench(server, folder, options.people, options.rounds)
             if options.only in (None, "reading"):
@@ -282,6 +317,8 @@ def main() -> int:
                 bench.syncs("SQLite", lambda number: f"sqlite:///{folder / f'bench{number}.db'}")
             if options.only in (None, "following"):
                 bench.following()
+            if options.only in (None, "growth"):
+                Bench(server, folder, options.large, options.rounds, rows=bench.rows).growth()
             if options.only in (None, "postgresql"):
                 postgres = PostgresServer()
                 bench.syncs("PostgreSQL", lambda number: postgres.create(f"bench{number}"))

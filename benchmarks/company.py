@@ -11,8 +11,9 @@ OFFICES = 100
 ATTRIBUTES = ("uid", "cn", "sn", "givenName", "mail", "telephoneNumber", "title", "employeeNumber", "l", "departmentNumber")
 
 
-def write_company(path: Path, *, people: int, groups: int, members: int) -> None:
-    """`people` inetOrgPersons with ten attributes in a hundred offices, and `groups` groupOfNames of `members` each."""
+def write_company(path: Path, *, people: int, groups: int, members: int, largest: int = 0) -> None:
+    """`people` inetOrgPersons with ten attributes in a hundred offices, and `groups` groupOfNames of `members` each, of which
+    the first has `largest` instead, when that is given."""
     with path.open("w", encoding="utf-8") as out:
         for name in ("people", "groups"):
             out.write(f"dn: ou={name},{BASE}\nobjectClass: organizationalUnit\nou: {name}\n\n")
@@ -21,7 +22,8 @@ def write_company(path: Path, *, people: int, groups: int, members: int) -> None
         for number in range(people):
             _write_person(out, number)
         for group in range(groups):
-            _write_group(out, group, people=people, members=members)
+            size = largest if largest and group == 0 else members
+            _write_group(out, group, first=group * members, people=people, members=size)
 
 
 def _office(number: int) -> str:
@@ -42,8 +44,8 @@ def _write_person(out: IO[str], number: int) -> None:
     )
 
 
-def _write_group(out: IO[str], group: int, *, people: int, members: int) -> None:
+def _write_group(out: IO[str], group: int, *, first: int, people: int, members: int) -> None:
     out.write(f"dn: cn=team-{group:05},ou=groups,{BASE}\nobjectClass: groupOfNames\ncn: team-{group:05}\n")
     for position in range(members):
-        out.write(f"member: {person_dn((group * members + position) % people)}\n")
+        out.write(f"member: {person_dn((first + position) % people)}\n")
     out.write("\n")

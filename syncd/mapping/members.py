@@ -5,10 +5,11 @@ The server keeps a name as somebody once wrote it, so that names are compared by
 
 from __future__ import annotations
 
+import marshal
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from syncd.mapping.problems import MappingIssue
 from syncd.model.dn import InvalidDN, normalize
@@ -18,6 +19,26 @@ from syncd.model.text import fold
 T = TypeVar("T")
 # the optional unique identifier of uniqueMember (RFC 4517 section 3.3.21, nameAndOptionalUID)
 _BIT_STRING = re.compile(rb"#'[01]*'B\Z")
+
+
+class PackedValues(Sequence[bytes]):
+    """Values of an attribute in half the room: all groups of a read are kept until the last one is there."""
+
+    __slots__ = ("_count", "_packed")
+
+    def __init__(self, values: Sequence[bytes]) -> None:
+        self._count = len(values)
+        self._packed = marshal.dumps(list(values))
+
+    def __iter__(self) -> Iterator[bytes]:
+        values: list[bytes] = marshal.loads(self._packed)  # noqa: S302 - what `__init__` has made
+        return iter(values)
+
+    def __getitem__(self, index: Any) -> Any:
+        return list(self)[index]
+
+    def __len__(self) -> int:
+        return self._count
 
 
 @dataclass(slots=True)

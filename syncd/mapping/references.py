@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from syncd.mapping.identifiers import Assigned, Claim, assign
 from syncd.mapping.identity import entry_id_reader
-from syncd.mapping.members import Group, is_ranged, look_up
+from syncd.mapping.members import Group, PackedValues, is_ranged, look_up
 from syncd.mapping.named_groups import resolve_names
 from syncd.mapping.nesting import Holdings, Memberships, containing, shortest_paths
 from syncd.mapping.primary import add_primary, group_sid
@@ -80,7 +80,7 @@ class GroupSet:
             self.may_remove &= "memberof" not in self._member_keys
         members = [member for name in self._member_keys for member in entry.attributes.get(name, ())]
         sid = group_sid(entry) if self._roles.primary_group else None
-        self._groups.append(Group(key, entry.dn, dn_key, identifier, members, sid, partial))
+        self._groups.append(Group(key, entry.dn, dn_key, identifier, PackedValues(members), sid, partial))
         self._assigned = None
 
     @property

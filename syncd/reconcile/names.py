@@ -46,9 +46,10 @@ class Resolution:
 
 def claims_of(change: PersonChange) -> list[Claim]:
     """The names a person has after the change."""
-    assert change.after is not None
+    record = change.after
+    assert record is not None
     claims = []
-    username, email = change.after.fields.get("username"), change.after.fields.get("email")
+    username, email = record.fields.get("username"), record.fields.get("email")
     if isinstance(username, str):
         key = fold(username)
         claims.append(Claim("username", key, "username"))

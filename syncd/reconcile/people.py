@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from syncd.model.plan import Action, NewFields, PersonChange
+from syncd.model.plan import Action, Creation, PersonChange
 from syncd.model.records import DirectoryPresence, FieldValue, PersonRecord, StoredIdentity, StoredPerson
 
 
@@ -19,7 +19,7 @@ def diff_person(record: PersonRecord, stored: StoredPerson | None) -> PersonChan
     A change without fields only refreshes the fingerprint: the entry changed in a way that no managed field shows.
     """
     if stored is None:
-        return PersonChange(Action.CREATE, record.entry_id, record, None, NewFields(record.fields))
+        return Creation.of(record)
     changed = dict(_changed_fields(record, stored))
     action = Action.UPDATE if stored.presence is DirectoryPresence.ACTIVE else Action.RETURN
     return PersonChange(action, record.entry_id, record, stored, changed)

@@ -49,6 +49,8 @@ def with_populations(plan: Plan, stored: StoredStructure, store: SyncStore, *, g
 def _reanchored(plan: Plan) -> frozenset[str]:
     """DN keys of people who leave while somebody with another entry id arrives under the same name."""
     leaving = {change.before.dn_key for change in plan.people if change.action is Action.DISABLE and change.before is not None}
+    if not leaving:
+        return frozenset()
     return frozenset(
         change.after.dn_key
         for change in plan.people

@@ -55,10 +55,11 @@ class Planner:
         )
         found.changes = list(linked.changes)
         resolution = self._settle_names(found, known, frozenset(leaving))
-        accepted = {change.entry_id for change in resolution.accepted}
-        for change in found.changes:
-            if change.entry_id not in accepted and change.before is not None and change.after is not None:
-                found.unusable[change.after.dn_key] = change.entry_id
+        if len(resolution.accepted) < len(found.changes):
+            accepted = {change.entry_id for change in resolution.accepted}
+            for change in found.changes:
+                if change.entry_id not in accepted and change.before is not None and change.after is not None:
+                    found.unusable[change.after.dn_key] = change.entry_id
         people = resolution.accepted + tuple(self._disable(leaving))
         before, seen = self._populations(found, people)
         plan = Plan(
@@ -282,8 +283,9 @@ class Planner:
             for change in plan.people:
                 keys.pop(before.get(change.entry_id, ""), None)
             for change in plan.people:
-                if change.after is not None:
-                    key = change.after.member_key if by_name else change.after.dn_key
+                record = change.after
+                if record is not None:
+                    key = record.member_key if by_name else record.dn_key
                     if key is not None:
                         keys[key] = change.entry_id
         if not by_name:

@@ -57,10 +57,13 @@ class Relations:
 
 
 def _targets(new: Collection[str], links: Sequence[Link]) -> Targets:
-    targets: dict[str, list[str]] = {}
+    """Equal targets are one object: most people share theirs with many others, and a first import has everybody's."""
+    targets: dict[str, tuple[str, ...]] = {}
+    shared: dict[tuple[str, ...], tuple[str, ...]] = {}
     for entry_id, target in links:
         if entry_id in new:
-            targets.setdefault(entry_id, []).append(target)
+            mine = (*targets.get(entry_id, ()), target)
+            targets[entry_id] = shared.setdefault(mine, mine)
     return targets
 
 

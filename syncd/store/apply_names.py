@@ -49,22 +49,28 @@ def given_up_by(change: PersonChange) -> list[Name]:
 
 def claimed_by(change: PersonChange) -> list[Name]:
     """The names a person takes with the change. Who returns takes back what they had."""
-    if change.action is Action.DISABLE or change.after is None:
+    if change.action is Action.DISABLE:
         return []
-    values: dict[str, object] = {}
-    for field in NAMES:
-        if change.action is Action.UPDATE:
-            values[field] = change.fields[field][1] if field in change.fields else None
-        else:
-            values[field] = final_name(change, field)
-    return [(field, key) for field, key in ((field, key_of(value)) for field, value in values.items()) if key is not None]
+    if change.action is Action.UPDATE:
+        values: list[tuple[str, object]] = [
+            (field, change.fields[field][1] if field in change.fields else None) for field in NAMES
+        ]
+    else:
+        values = list(zip(NAMES, final_names(change), strict=True))
+    return [(field, key) for field, key in ((field, key_of(value)) for field, value in values) if key is not None]
+
+
+def final_names(change: PersonChange) -> list[object]:
+    """What NAMES are after the change, also where the directory does not manage them."""
+    record = change.after
+    assert record is not None
+    known: Mapping[str, object] = change.before.fields if change.before else {}
+    return [record.fields[field] if field in record.fields else known.get(field) for field in NAMES]
 
 
 def final_name(change: PersonChange, field: str) -> object:
-    """The name after the change, also where the directory does not manage the field."""
-    assert change.after is not None
-    known: Mapping[str, object] = change.before.fields if change.before else {}
-    return change.after.fields[field] if field in change.after.fields else known.get(field)
+    """One of them."""
+    return final_names(change)[NAMES.index(field)]
 
 
 def key_of(value: object) -> str | None:

@@ -74,7 +74,8 @@ def _link_keys(changes: Sequence[PersonChange]) -> set[str]:
 
 
 def _username(change: PersonChange) -> str:
-    username = change.after.fields.get("username") if change.after else None
+    record = change.after
+    username = record.fields.get("username") if record is not None else None
     return username if isinstance(username, str) else ""
 
 
