@@ -150,7 +150,8 @@ def write_config(
     text += f'[http]\nlisten = "{listen}"\noperator_token = "{TOKEN}"\n[log]\nformat = "json"\n'
     for name in names:
         text += (
-            f'[directories.{name}]\nurls = ["{url}"]\nbase_dn = "dc=example,dc=com"\norganization = "Example"\nlive = false\n'
+            f'[directories.{name}]\nurls = ["{url}"]\nbase_dn = "dc=example,dc=com"\nlive = false\n'
+        text += 'organization = "Example"\n'
         )
         text += f'[directories.{name}.schedule]\nchanges = "every 1h"\nfull = "never"\njitter = 0\n'
     file.write_text(text)
