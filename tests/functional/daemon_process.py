@@ -149,10 +149,8 @@ def write_config(
     text = f'[store]\nurl = "sqlite:///{store or file.parent / "syncd.db"}"\n'
     text += f'[http]\nlisten = "{listen}"\noperator_token = "{TOKEN}"\n[log]\nformat = "json"\n'
     for name in names:
-        text += (
-            f'[directories.{name}]\nurls = ["{url}"]\nbase_dn = "dc=example,dc=com"\nlive = false\n'
+        text += f'[directories.{name}]\nurls = ["{url}"]\nbase_dn = "dc=example,dc=com"\nlive = false\n'
         text += 'organization = "Example"\n'
-        )
         text += f'[directories.{name}.schedule]\nchanges = "every 1h"\nfull = "never"\njitter = 0\n'
     file.write_text(text)
     file.chmod(0o600)
