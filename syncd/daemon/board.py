@@ -28,6 +28,8 @@ from syncd.services.health import STALE_TICKS, DaemonFacts, DirectoryFacts, Runn
 from syncd.services.planned import Progress
 from syncd.services.ports import RunStore
 
+# of a directory whose feed or settings leave nothing to watch
+NOT_WATCHED = "changes are asked for on the schedule"
 # seconds without a sign of life after which a loop counts as stuck; loops give one at least every 10 s
 LOOP_SILENCE = 60.0
 # seconds after which the last answer of the database says nothing about now
@@ -114,7 +116,7 @@ class DirectoryState:
     full_started: tuple[int, datetime] | None = None
     sweep_started: tuple[int, datetime] | None = None
     # how the directory is watched for changes as they happen; "" when it is, else why not
-    not_watched: str = "not tried yet"
+    not_watched: str = NOT_WATCHED
     refusals: Refusals = field(default_factory=Refusals)
 
     def take(self, observation: Observation) -> None:
@@ -164,6 +166,7 @@ class DirectoryState:
             running=self._running_facts(),
             queued=self.queued is not None,
             next_due=self.next_due,
+            not_watched=self.not_watched,
             unrecorded=self.failure,
             stale_before=self.timetable.stale_before(now - self.timetable.jitter, ticks=STALE_TICKS),
         )

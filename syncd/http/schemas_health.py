@@ -35,6 +35,10 @@ class RunSummary(Resource):
     message: str | None
     advice: str | None
     counts: dict[str, int] | None
+    feed: str | None
+    """What it was read by: `full`, `sweep`, or the feed that names changes."""
+    feed_reason: str | None
+    """Why by that."""
 
 
 class RunningSummary(Resource):
@@ -74,6 +78,10 @@ class DirectoryHealthResource(Resource):
     running: RunningSummary | None
     queued: bool
     next_due: datetime | None
+    watched: bool
+    """Whether the directory tells of changes as they happen."""
+    not_watched: str | None
+    """Why it does not."""
     issues: int | None
     """Entries that could not be used, as of the last complete run."""
     problems: list[ProblemItem]

@@ -65,6 +65,8 @@ class DirectoryFacts:
     queued: bool = False
     # None when nothing is scheduled
     next_due: datetime | None = None
+    # why nobody is told of changes as they happen; "" when somebody is
+    not_watched: str = ""
     # what kept a run of this process from its record, so that no record tells of it: a full disk, say
     unrecorded: SyncdError | None = None
     # the time that lies STALE_TICKS scheduled times back; None when nothing is scheduled, or that far back

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from syncd.daemon import live
-from syncd.daemon.board import DirectoryState
+from syncd.daemon.board import NOT_WATCHED, DirectoryState
 from syncd.daemon.live import Live
 from syncd.daemon.timetable import Timetable
 from syncd.errors import ConnectionLostError, InvalidCredentialsError, SyncdError
@@ -104,7 +104,7 @@ async def test_a_refused_password_is_not_tried_again_by_itself() -> None:
     desk = Desk(InvalidCredentialsError("the server refused the bind"))
     with capture_logs() as logs:
         async with desk.at_work():
-            await until(lambda: desk.script.begun == 1 and desk.state.not_watched != "not tried yet")
+            await until(lambda: desk.script.begun == 1 and desk.state.not_watched != NOT_WATCHED)
             assert [entry["code"] for entry in logs if entry["event"] == "directory not watched"] == ["invalid_credentials"]
             desk.live.run_finished()
             await until(lambda: desk.script.begun == 2)

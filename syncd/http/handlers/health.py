@@ -93,6 +93,8 @@ def _directory(health: DirectoryHealth) -> DirectoryHealthResource:
         running=_running(facts.running),
         queued=facts.queued,
         next_due=facts.next_due,
+        watched=not facts.not_watched,
+        not_watched=facts.not_watched or None,
         issues=counts.get("issues"),
         problems=_problems(health.problems),
     )
@@ -113,6 +115,8 @@ def _summary(run: Run | None) -> RunSummary | None:
         message=run.message,
         advice=run.advice,
         counts=dict(run.counts) if run.counts is not None else None,
+        feed=run.feed,
+        feed_reason=run.feed_reason,
     )
 
 
