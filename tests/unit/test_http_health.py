@@ -126,7 +126,8 @@ async def test_health_tells_everything_about_a_directory(host: FakeHost, client:
     assert corp["last_complete"]["counts"]["users_created"] == 1
     assert corp["last_complete_age_seconds"] == 120
     assert corp["last_attempt"] | {"run": None} == {
-        "run": None, "feed": None, "feed_reason": None, "outcome": "failed", "verdict": None, "started_at": "2026-03-02T11:58:59Z",
+        "run": None, "feed": None, "feed_reason": None, "outcome": "failed", "verdict": None,
+        "started_at": "2026-03-02T11:58:59Z",
         "finished_at": "2026-03-02T11:59:00Z",
         "server": None, "entries_read": 0, "code": "connect_timeout", "message": "ldap1 did not answer",
         "advice": "Check the route.", "counts": None,

@@ -44,7 +44,7 @@ def slapd_site(request: pytest.FixtureRequest, sqlite_url: str) -> VendorSite:
 @pytest.fixture
 def slapd_feed_site(request: pytest.FixtureRequest, sqlite_url: str) -> VendorSite:
     """With what syncrepl needs."""
-    return open_site(request.getfixturevalue("make_slapd")(overlays=("syncprov",)), sqlite_url, {})
+    return open_site(request.getfixturevalue("make_slapd")(overlays=("syncprov", "ppolicy")), sqlite_url, {})
 
 
 @pytest.fixture

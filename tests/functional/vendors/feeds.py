@@ -4,6 +4,7 @@ that could share a mistake with syncd."""
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from syncd.mapping.identity import entry_id_reader
@@ -12,14 +13,20 @@ from syncd.model.entry import Entry
 from tests.functional.vendors.site import VendorSite
 
 GROUPS = ("crew", "staff", "everyone")
+# what switches an account off, and on again, by the attribute of the entry id
+SWITCHES: dict[str, tuple[str, str, str | None]] = {
+    "entryUUID": ("pwdAccountLockedTime", "000001010000Z", None),
+    "nsUniqueId": ("nsAccountLock", "true", None),
+    "objectGUID": ("userAccountControl", "546", "544"),
+}
 
 
 @dataclass(frozen=True)
 class Picture:
     """What the directory shows, or the store holds."""
 
-    # entry id -> DN, username, email, last name
-    people: dict[str, tuple[str, str, str, str]]
+    # entry id -> DN, username, email, last name, whether the account is off
+    people: dict[str, tuple[str, str, str, str, bool]]
     # entry id -> role identifiers, nesting resolved
     groups: dict[str, set[str]]
 
@@ -33,6 +40,10 @@ class Edits:
     # username -> DN
     people: dict[str, str] = field(default_factory=dict)
     units: list[str] = field(default_factory=list)
+    # usernames of those who are off, and of those who are outside the filter; nobody is both, since who is off and outside is
+    # kept on purpose
+    off: set[str] = field(default_factory=set)
+    outside: set[str] = field(default_factory=set)
     _number: int = 0
 
     def begin(self) -> None:
@@ -47,8 +58,11 @@ class Edits:
     def one(self) -> str:
         """Do one edit; what it was."""
         edit = self.random.choice(
-            (self.add, self.delete, self.modify, self.modify, self.rename, self.move, self.regroup, self.regroup, self.leave)
-        )
+            (
+                self.add, self.delete, self.modify, self.modify, self.rename, self.move, self.regroup, self.regroup, self.leave,
+                self.lock, self.unlock,
+            )
+        )  # fmt: skip
         edit()
         return edit.__name__
 
@@ -63,17 +77,30 @@ class Edits:
         if len(self.people) > 6:
             uid = self._pick()
             self.site.server.delete(self.people.pop(uid))
-            self._forget()
+            self.off.discard(uid)
+            self.outside.discard(uid)
 
     def modify(self) -> None:
         self.site.server.modify(self.people[self._pick()], {"sn": f"Name{self.random.randrange(1000)}"})
 
     def leave(self) -> None:
         """Out of the filter, which asks for an address, and back."""
+        uid = self._pick(without=self.off)
+        self.site.server.modify(self.people[uid], {"mail": f"{uid}@example.com" if uid in self.outside else None})
+        self.outside ^= {uid}
+
+    def lock(self) -> None:
+        attribute, off, _ = SWITCHES[self.site.id_attribute]
+        uid = self._pick(without=self.outside)
+        self.site.server.modify(self.people[uid], {attribute: off})
+        self.off.add(uid)
+
+    def unlock(self) -> None:
+        """Somebody, whether or not they are locked."""
+        attribute, _, on = SWITCHES[self.site.id_attribute]
         uid = self._pick()
-        dn = self.people[uid]
-        there = self.site.server.search(base=dn, scope=0, attributes=("mail",))[0][1].get("mail")
-        self.site.server.modify(dn, {"mail": None if there else f"{uid}@example.com"})
+        self.site.server.modify(self.people[uid], {attribute: on})
+        self.off.discard(uid)
 
     def rename(self) -> None:
         uid = self._pick()
@@ -95,33 +122,35 @@ class Edits:
         self.site.server.modify(self.site.written[cn], {"member": self._some()})
 
     # ------------------------------------------------------------ inside
-    def _pick(self) -> str:
-        return self.random.choice(sorted(self.people))
+    def _pick(self, without: Collection[str] = ()) -> str:
+        return self.random.choice(sorted(self.people.keys() - set(without)))
 
     def _some(self) -> list[str]:
         names = sorted(self.people)
         return [self.people[name] for name in self.random.sample(names, self.random.randrange(1, min(6, len(names))))]
 
     def _moved(self, uid: str, dn: str, name: str) -> None:
+        """The same person under another DN, and perhaps another name."""
         del self.people[uid]
         self.people[name] = dn
-        self._forget()
-
-    def _forget(self) -> None:
-        """OpenLDAP keeps members under names that are nobody's any more; which is a state like any other."""
+        for names in (self.off, self.outside):
+            if uid in names:
+                names.remove(uid)
+                names.add(name)
 
     # ------------------------------------------------------------ pictures
     def seen(self) -> Picture:
         """What the server shows its administrator."""
         site, read = self.site, entry_id_reader(self.site.id_attribute)
-        wanted = (site.id_attribute, "uid", "mail", "sn")
+        switch, off, _ = SWITCHES[site.id_attribute]
+        wanted = (site.id_attribute, "uid", "mail", "sn", switch)
         people = {}
         keys = {}
         for dn, values in site.server.search("(mail=*)", base=site.people_dn, attributes=wanted):
             attributes = {name.lower(): found for name, found in values.items()}
             entry_id = read(Entry(dn, attributes))
             uid, mail, sn = (attributes[name][0].decode() for name in ("uid", "mail", "sn"))
-            people[entry_id] = (dn, uid, mail, sn)
+            people[entry_id] = (dn, uid, mail, sn, attributes.get(switch.lower(), [b""])[0].decode().lower() == off.lower())
             keys[normalize(dn)] = entry_id
         return Picture(people, self._memberships(keys))
 
@@ -150,10 +179,16 @@ class Edits:
     def stored(self) -> Picture:
         """What the store holds of those who are present."""
         rows = self.site.rows(
-            "SELECT i.entry_id, i.dn, u.username, u.email, u.last_name FROM users u JOIN identities i ON i.user_id = u.id "
-            "WHERE i.missing_since IS NULL"
+            "SELECT i.entry_id, i.dn, u.username, u.email, u.last_name, i.account_disabled, i.account_locked_until "
+            "FROM users u JOIN identities i ON i.user_id = u.id WHERE i.missing_since IS NULL"
         )
-        people = {row["entry_id"]: (row["dn"], row["username"], row["email"], row["last_name"]) for row in rows}
+        people = {
+            row["entry_id"]: (
+                row["dn"], row["username"], row["email"], row["last_name"],
+                bool(row["account_disabled"] or row["account_locked_until"]),
+            )
+            for row in rows
+        }  # fmt: skip
         groups: dict[str, set[str]] = {entry_id: set() for entry_id in people}
         links = self.site.rows(
             "SELECT i.entry_id, r.identifier FROM memberships m JOIN role_identifiers r ON r.id = m.role_identifier_id "

@@ -21,7 +21,7 @@ FEEDS = [
 ]
 # those that say who is gone to an account that may not see deleted objects; with the others the sweep does
 TELLS_OF_REMOVALS = {"syncrepl"}
-ROUNDS, EDITS = 6, 4
+ROUNDS, EDITS = 10, 4
 
 
 @pytest.fixture(params=FEEDS, ids="-".join)
