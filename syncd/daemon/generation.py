@@ -192,8 +192,8 @@ class Generation:
         return self._workers[directory].busy
 
     async def _finished(self, run: Run) -> None:
-        if run.outcome.complete and run.directory in self._lives:
-            self._lives[run.directory].run_finished()
+        if run.directory in self._lives:
+            self._lives[run.directory].run_finished(run)
         self._metrics.run_finished(run)
         if not self._replaced:
             await self._observer.once()

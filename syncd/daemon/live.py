@@ -15,6 +15,7 @@ import structlog
 from syncd.daemon.board import DirectoryState
 from syncd.daemon.parts import Watching
 from syncd.errors import BindError, CursorRefusedError, SyncdError
+from syncd.model.feed import FeedKind
 from syncd.model.run import Mode, Run, Trigger
 from syncd.services.watching import NO_CURSOR
 from syncd.threads import in_thread
@@ -34,10 +35,18 @@ class Live:
         self._changed = asyncio.Event()
         self._run_finished = asyncio.Event()
         self._pause = SHORTEST_PAUSE
+        # the last run that a notice asked for had to read everything, because a plan is held, say: such runs are the
+        # schedule's, or a busy directory would be read without end
+        self._reads_everything = False
 
-    def run_finished(self) -> None:
-        """A run of the directory ended well."""
-        self._run_finished.set()
+    def run_finished(self, run: Run) -> None:
+        """A run of the directory ended."""
+        if run.outcome.complete:
+            self._run_finished.set()
+        if run.feed != FeedKind.FULL:
+            self._reads_everything = False
+        elif run.trigger is Trigger.LIVE:
+            self._reads_everything = True
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -49,6 +58,8 @@ class Live:
         while True:
             await self._changed.wait()
             self._changed.clear()
+            if self._reads_everything:
+                continue
             try:
                 await self._request(Mode.CHANGES, Trigger.LIVE)
             except SyncdError as error:

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
@@ -15,7 +16,7 @@ from syncd.daemon.board import NOT_WATCHED, DirectoryState
 from syncd.daemon.live import Live
 from syncd.daemon.timetable import Timetable
 from syncd.errors import ConnectionLostError, InvalidCredentialsError, SyncdError
-from syncd.model.run import Mode, Run, Trigger
+from syncd.model.run import Mode, Outcome, Run, Trigger
 from syncd.services.watching import NO_CURSOR
 from tests.fakes.edge import START, FakeRuns, until
 
@@ -58,6 +59,11 @@ class Desk:
         run, _ = self.runs.request("corp", mode=mode, trigger=trigger, at=START)
         return run
 
+    def finish(self, *, feed: str = "syncrepl", trigger: Trigger = Trigger.SCHEDULE) -> None:
+        """A run of the directory ends well."""
+        run, _ = self.runs.request("other", mode=Mode.CHANGES, trigger=trigger, at=START)
+        self.live.run_finished(replace(run, outcome=Outcome.SUCCEEDED, feed=feed, trigger=trigger))
+
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
         task = asyncio.create_task(self.live.run())
@@ -88,7 +94,7 @@ async def test_without_a_cursor_it_waits_for_a_run() -> None:
     async with desk.at_work():
         await until(lambda: desk.state.not_watched == NO_CURSOR)
         assert desk.script.begun == 1
-        desk.live.run_finished()
+        desk.finish()
         await until(lambda: desk.script.begun == 2)
         await until(lambda: desk.state.not_watched == "")
 
@@ -106,6 +112,19 @@ async def test_a_refused_password_is_not_tried_again_by_itself() -> None:
         async with desk.at_work():
             await until(lambda: desk.script.begun == 1 and desk.state.not_watched != NOT_WATCHED)
             assert [entry["code"] for entry in logs if entry["event"] == "directory not watched"] == ["invalid_credentials"]
-            desk.live.run_finished()
+            desk.finish()
             await until(lambda: desk.script.begun == 2)
     assert len(desk.asked) == 1
+
+
+async def test_a_directory_that_must_be_read_whole_is_left_to_the_schedule() -> None:
+    desk = Desk()
+    async with desk.at_work():
+        await until(lambda: len(desk.asked) == 1)
+        desk.finish(feed="full", trigger=Trigger.LIVE)
+        desk.script.changed()
+        await until(lambda: not desk.live._changed.is_set())
+        assert len(desk.asked) == 1, "nobody reads everything because of each notice"
+        desk.finish()
+        desk.script.changed()
+        await until(lambda: len(desk.asked) == 2)
