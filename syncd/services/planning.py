@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from syncd.mapping.references import GroupSet
 from syncd.mapping.roles import RoleMap
+from syncd.model.feed import FeedKind
 from syncd.model.plan import ARRIVING, Action, PersonChange, Plan
 from syncd.model.records import Issue, NameHolder, StoredIdentity
 from syncd.model.text import fold
@@ -90,12 +91,12 @@ class Planner:
             plan = replace(plan, relations_digest=stored.relations_digest)
         groups_issues = relations.groups.issues if relations is not None else []
         plan = self._with_issues(plan, found, [*found.issues, *linked.issues, *groups_issues, *resolution.issues])
-        return self._guarded(plan, stored, known)
+        return _moving_on(self._guarded(plan, stored, known))
 
     def _nothing(self, found: Collected) -> Plan:
         """The feed had nothing to say: only the cursor may have moved."""
         stored = self.store.cursor(self.directory)
-        return Plan(
+        plan = Plan(
             directory=self.directory,
             cursor=found.cursor,
             cursor_replaces=found.cursor_replaces,
@@ -103,6 +104,7 @@ class Planner:
             issues_total=len(self.store.open_issues(self.directory)),
             incremental=True,
         )
+        return _moving_on(plan)
 
     def _populations(self, found: Collected, people: Sequence[PersonChange]) -> tuple[int, int]:
         """Plan.people_known and people_seen."""
@@ -291,6 +293,13 @@ class Planner:
         if not by_name:
             keys.update(relations.found.unusable)
         return keys
+
+
+def _moving_on(plan: Plan) -> Plan:
+    """Without a cursor that only the clock has moved: a run with nothing to do writes nothing, and what an older time brings
+    once more does no harm."""
+    by_clock = plan.cursor is not None and plan.cursor.feed is FeedKind.TIMESTAMP
+    return replace(plan, cursor=None) if by_clock and plan.incremental and plan.is_empty else plan
 
 
 def _is_judged(issue: Issue, found: Collected) -> bool:

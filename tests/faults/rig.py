@@ -75,7 +75,7 @@ def write_config(file: Path, slapd: Slapd, store_url: str, *, url: str = "", dir
     file.write_text(
         f'[store]\nurl = "{store_url}"\n'
         f'[http]\nlisten = "127.0.0.1:0"\noperator_token = "{TOKEN}"\n[log]\nformat = "json"\n'
-        f'[directories.corp]\nurls = ["{url or slapd.url}"]\nbase_dn = "{slapd.base_dn}"\n'
+        f'[directories.corp]\nurls = ["{url or slapd.url}"]\nbase_dn = "{slapd.base_dn}"\nfeed = "full"\n'
         f'bind_dn = "{slapd.reader_dn}"\nbind_password = "{slapd.reader_password}"\n'
         f'organization = "Example"\npage_size = 15\n{directory}\n'
         '[directories.corp.roles.map]\nstaff = ["employee"]\nadmins = ["manager"]\nall = ["visitor"]\nlab = ["analyst"]\n'

@@ -16,7 +16,9 @@ from tests.servers.slapd import Slapd
 def proxied_site(folder: Path, store_url: str, *, people: int, **settings: Any) -> Iterator[tuple[Site, Proxy]]:
     """`people` below ou=people, ou=groups beside it; the directory's only URL is the proxy's."""
     with Slapd(folder / "slapd", stats=False) as server, Proxy(server.url) as proxy:
-        site = Site(server, store_url, {"urls": [proxy.url], "connect_timeout": 5, "receive_timeout": 5} | settings)
+        site = Site(
+            server, store_url, {"urls": [proxy.url], "feed": "full", "connect_timeout": 5, "receive_timeout": 5} | settings
+        )
         server.add_ou("people")
         server.add_ou("groups")
         server.add_people(people, parent=site.people_dn)

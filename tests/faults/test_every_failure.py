@@ -20,6 +20,8 @@ _ELSEWHERE = {
     "no_entry_id",
     "base_unreadable",
     "canary_missing",
+    # no run ends with it: everything is read instead
+    "cursor_refused",
 }
 
 
