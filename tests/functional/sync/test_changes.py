@@ -48,6 +48,17 @@ def test_nothing_changed_writes_nothing(followed: Site) -> None:
     assert followed.snapshot() == before
 
 
+def test_a_clock_that_goes_on_writes_nothing(make_site: SiteFactory) -> None:
+    site = make_site({"feed": "timestamp"})
+    for number in range(3):
+        site.add_person(f"p{number}")
+    site.synced()
+    before = site.snapshot()
+    assert site.synced(Mode.CHANGES).feed == "timestamp"
+    assert site.synced(Mode.SWEEP).feed == "sweep"
+    assert site.snapshot() == before
+
+
 def test_a_modified_person_is_read_alone(followed: Site) -> None:
     followed.slapd.modify(f"uid=p5,{followed.people_dn}", {"sn": "Newname"})
     run = changed(followed, reads=1)
