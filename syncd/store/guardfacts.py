@@ -38,7 +38,7 @@ def protected_people(
     if number is None:
         return Protected()
     mine = select(_here.entry_id).join(t.users, t.users.c.id == _here.user_id).where(_here.directory_id == number)
-    broken_glass = connection.scalars(mine.where(_BREAK_GLASS)).all()
+    broken_glass = connection.scalars(mine.where(_here.user_id.in_(select(t.users.c.id).where(_BREAK_GLASS)))).all()
     keys = {fold(name) for name in administrator_roles}
     if not keys or _others_left(connection, number, keys, now):
         return Protected(break_glass=frozenset(broken_glass))
