@@ -8,7 +8,7 @@ there (OpenLDAP without a session log). Everything else - another cursor, nothin
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from syncd.model.feed import Changes, Cursor
 
@@ -53,11 +53,13 @@ class PushedChanges:
 
     def moved(self, directory: str, since: Cursor, to: Cursor) -> None:
         """A run asked the feed itself and went on from one cursor to another: whatever was told since the first is more than
-        enough for the second."""
+        enough for the second. Lists of all who are there, told before, are older than the feed's answer and of no use any more;
+        the entries named are kept, since OpenLDAP may name to one what it does not yet name to the other."""
         with self._lock:
             told = self._told.get(directory)
             if told is not None and self._reach(told, since):
                 told.since = to
+                told.notices = [replace(notice, present={}) for notice in told.notices]
 
     def since(self, directory: str, cursor: Cursor) -> Changes | None:
         """Everything told since that cursor, None where that is nothing or not known."""
