@@ -22,6 +22,7 @@ from syncd.settings.load import load
 from tests.servers.slapd import Slapd
 
 DIRECTORY = "bench"
+WARM_UP = 5
 
 
 @contextmanager
@@ -89,15 +90,15 @@ def live_latency(config: Path, database: Path, server: Slapd, *, edits: int) -> 
     )
     assert daemon.stderr is not None
     try:
-        # the opening run, and the one that looks what was missed before the watch stood
-        awaited = {"directory watched": 1, "run finished": 2}
+        awaited = {"directory watched": 1, "run finished": 1}
         for line in daemon.stderr:
             for event in awaited:
                 awaited[event] -= f'"{event}"' in line
             if max(awaited.values()) <= 0:
                 break
         _drain(daemon)
-        return [_latency(database, server, number) for number in range(edits)]
+        # the start overlaps with the first few: the opening run, and the look at what was missed before the watch stood
+        return [_latency(database, server, number) for number in range(edits + WARM_UP)][WARM_UP:]
     finally:
         daemon.send_signal(signal.SIGTERM)
         daemon.wait(timeout=30)
