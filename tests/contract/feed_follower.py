@@ -85,6 +85,13 @@ class Watcher:
             if entry_id in self.follower.follow(changes)[purpose]:
                 break
 
+    def listen(self, *, seconds: float) -> Changes | DirectoryError | None:
+        """The next that is heard, None when nothing is for so long."""
+        try:
+            return self.heard.get(timeout=seconds)
+        except queue.Empty:
+            return None
+
     def end(self) -> DirectoryError:
         """The error it ends with."""
         while isinstance(error := self.heard.get(timeout=10), Changes):
