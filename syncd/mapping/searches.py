@@ -5,15 +5,18 @@ Never `*` or `+`: those bring password hashes, photographs and whatever an ACL l
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from syncd.mapping.identity import id_filter
+from syncd.mapping.identity import could_be_id, id_filter
 from syncd.mapping.primary import GROUP_ATTRIBUTES
 from syncd.mapping.structure import units_base
 from syncd.model.attributes import canonical_attribute
 from syncd.model.reading import Scope, Search
 from syncd.settings.directory import CanarySettings, DirectorySettings
+
+# ids asked for in one search
+_BATCH = 200
 
 
 def people_search(settings: DirectorySettings, attributes: tuple[str, ...]) -> Search:
@@ -61,6 +64,13 @@ def structure_search(settings: DirectorySettings, id_attribute: str) -> Search |
 def among_ids(search: Search, id_attribute: str, entry_ids: Iterable[str]) -> Search:
     """The same search for these entries alone: who is in its answer belongs to the search's, whatever a page has shown."""
     return replace(search, filter=f"(&{search.filter}{id_filter(id_attribute, entry_ids)})")
+
+
+def in_batches_by_id(search: Search, id_attribute: str, entry_ids: Iterable[str]) -> Iterator[Search]:
+    """`among_ids` for any number of ids, in several searches; without those that cannot be ids at all."""
+    ids = [text for text in entry_ids if could_be_id(id_attribute, text)]
+    for start in range(0, len(ids), _BATCH):
+        yield among_ids(search, id_attribute, ids[start : start + _BATCH])
 
 
 def base_search(search: Search) -> Search:

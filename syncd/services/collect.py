@@ -101,7 +101,7 @@ class Collector:
     # ------------------------------------------------------------ changes, or everything
     def _read_as_possible(self, job: Job) -> Collected:
         stored = self.store.cursor(job.name)
-        usable = _is_usable(stored, job)
+        usable = not cursor_fault(job, stored)
         reason = self.whole_because or why_whole(self.mode, job, stored)
         if not reason and stored is not None:
             try:
@@ -156,10 +156,6 @@ class Collector:
         return found
 
 
-def _is_usable(stored: StoredCursor | None, job: Job) -> bool:
-    return stored is not None and stored.cursor.feed is job.choice.kind and stored.config_digest == job.config_digest
-
-
 def why_whole(mode: Mode, job: Job, stored: StoredCursor | None) -> str:
     """Why a run must read everything, "" when it need not."""
     kind, reason = job.choice.kind, job.choice.reason
@@ -170,10 +166,16 @@ def why_whole(mode: Mode, job: Job, stored: StoredCursor | None) -> str:
     follows = f"changes are followed by {kind.value}: {reason}"
     if mode is Mode.FULL:
         return f"a full run; {follows}"
+    fault = cursor_fault(job, stored)
+    return f"{fault}; {follows}" if fault else ""
+
+
+def cursor_fault(job: Job, stored: StoredCursor | None) -> str:
+    """Why no run can go on from the stored cursor, "" when one can."""
     if stored is None:
-        return f"there is no cursor yet; {follows}"
-    if stored.cursor.feed is not kind:
-        return f"the cursor is one of {stored.cursor.feed.value}; {follows}"
+        return "there is no cursor yet"
+    if stored.cursor.feed is not job.choice.kind:
+        return f"the cursor is one of {stored.cursor.feed.value}"
     if stored.config_digest != job.config_digest:
-        return f"the configuration is another one than the cursor's; {follows}"
+        return "the configuration is another one than the cursor's"
     return ""

@@ -14,15 +14,11 @@ from datetime import datetime
 
 from syncd.accounts.gate import shut_out
 from syncd.mapping.account import AccountRule
-from syncd.mapping.identity import could_be_id
 from syncd.mapping.problems import BadValue
-from syncd.mapping.searches import among_ids
+from syncd.mapping.searches import in_batches_by_id
 from syncd.model.account import AccountState
 from syncd.model.entry import Entry
 from syncd.model.reading import Search
-
-# ids asked for in one search
-_BATCH = 200
 
 
 def outside_filter(
@@ -41,9 +37,8 @@ def outside_filter(
     """
     if not account.attributes:
         return
-    ids = [text for text in sorted(missing) if could_be_id(id_attribute, text)]
-    for start in range(0, len(ids), _BATCH):
-        for batch in read(among_ids(unfiltered(search), id_attribute, ids[start : start + _BATCH])):
+    for some in in_batches_by_id(unfiltered(search), id_attribute, sorted(missing)):
+        for batch in read(some):
             if kept := [entry for entry in batch if is_kept(entry, account, now=now)]:
                 yield kept
 

@@ -7,15 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from syncd.errors import IncompleteReadError, StoppedError
-from syncd.mapping.identity import could_be_id, entry_id_reader
+from syncd.mapping.identity import entry_id_reader
 from syncd.mapping.problems import MappingIssue
-from syncd.mapping.searches import among_ids
+from syncd.mapping.searches import in_batches_by_id
 from syncd.model.entry import Entry
 from syncd.model.reading import Search, Verdict
 from syncd.services.ports import DirectorySession
-
-# ids asked for in one search
-CONFIRM_BATCH = 200
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,9 +44,7 @@ class Reader:
 
     def among(self, search: Search, entry_ids: Iterable[str], *, counted: bool = False) -> Iterator[Sequence[Entry]]:
         """Those entries of a search that have one of these ids: who is in no answer is not in the search."""
-        ids = [text for text in entry_ids if could_be_id(self.id_attribute, text)]
-        for start in range(0, len(ids), CONFIRM_BATCH):
-            some = among_ids(search, self.id_attribute, ids[start : start + CONFIRM_BATCH])
+        for some in in_batches_by_id(search, self.id_attribute, entry_ids):
             yield from self.pages(some, counted=counted)
 
     def ids_of(self, entries: Iterable[Entry]) -> set[str]:

@@ -54,9 +54,7 @@ def _differs(identity: StoredIdentity | None, dn: str, version: str | None) -> b
 
 def _ids(job: Job, search: Search) -> Iterator[tuple[str, str, str | None]]:
     """Id, DN and version of every entry of a search."""
-    version = job.session.server.version_attribute
-    attributes = (job.id_attribute, version) if version else (job.id_attribute,)
-    for batch in job.reader.pages(replace(search, attributes=attributes)):
+    for batch in job.reader.pages(_narrow(job, search)):
         for entry in batch:
             try:
                 yield job.mapper.entry_id(entry), entry.dn, job.mapper.version(entry)
@@ -65,10 +63,14 @@ def _ids(job: Job, search: Search) -> Iterator[tuple[str, str, str | None]]:
 
 
 def _groups_version(job: Job, search: Search) -> bytes:
-    server = job.session.server
-    versions = GroupVersions.of(server, job.id_attribute)
-    attributes = (job.id_attribute, server.version_attribute) if server.version_attribute else (job.id_attribute,)
-    for batch in job.reader.pages(replace(search, attributes=attributes)):
+    versions = GroupVersions.of(job.session.server, job.id_attribute)
+    for batch in job.reader.pages(_narrow(job, search)):
         for entry in batch:
             versions.add(entry)
     return versions.digest()
+
+
+def _narrow(job: Job, search: Search) -> Search:
+    """The same entries, with their ids and versions alone."""
+    version = job.session.server.version_attribute
+    return replace(search, attributes=(job.id_attribute, version) if version else (job.id_attribute,))
