@@ -6,7 +6,6 @@ import base64
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -17,6 +16,7 @@ from syncd.errors import CursorRefusedError, DirectoryError, InsufficientAccessE
 from syncd.model.feed import Changes, Cursor, FeedKind
 from tests.contract.directories import directory, people
 from tests.contract.feed_life import FeedLife
+from tests.contract.feed_session import named, session
 from tests.faults.proxy import Proxy, cut
 from tests.servers.ldap_stub import CLOSE, Handler, LdapStub, done, entry
 from tests.servers.samba import SambaAd
@@ -30,12 +30,6 @@ def life(samba_ou: SambaAd) -> FeedLife:
     return FeedLife(samba_ou)
 
 
-@contextlib.contextmanager
-def session(life: FeedLife, **changes: Any) -> Iterator[LdapSession]:
-    with contextlib.closing(directory(life.server, **changes).connect()) as connected:  # type: ignore[arg-type]
-        yield connected
-
-
 @pytest.fixture
 def reader(life: FeedLife) -> Iterator[LdapSession]:
     with session(life) as connected:
@@ -44,10 +38,6 @@ def reader(life: FeedLife) -> Iterator[LdapSession]:
 
 def begin(connected: LdapSession, life: FeedLife) -> Cursor:
     return connected.position(FeedKind.DIRSYNC, life.searches)
-
-
-def named(changes: Changes) -> set[str]:
-    return {entry_id for ids in changes.touched.values() for entry_id in ids}
 
 
 # ---------------------------------------------------------------- what is named

@@ -6,7 +6,6 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import ldap
 import pytest
@@ -15,9 +14,10 @@ from ldap.controls import RequestControl
 from syncd.directory.feeds import timestamp
 from syncd.directory.session import LdapSession
 from syncd.errors import AdminLimitError, CursorRefusedError, DirectoryError
-from syncd.model.feed import Changes, Cursor, FeedKind
+from syncd.model.feed import Cursor, FeedKind
 from tests.contract.directories import directory, people
 from tests.contract.feed_life import FeedLife
+from tests.contract.feed_session import named, session
 from tests.faults.proxy import Proxy, cut
 from tests.servers.content import Bound, modlist
 from tests.servers.ldap_stub import LdapStub, done, entry, paged
@@ -33,12 +33,6 @@ def life(request: pytest.FixtureRequest) -> FeedLife:
     return FeedLife(server() if request.param == "make_slapd" else server)
 
 
-@contextlib.contextmanager
-def session(life: FeedLife, **changes: Any) -> Iterator[LdapSession]:
-    with contextlib.closing(directory(life.server, **changes).connect()) as connected:  # type: ignore[arg-type]
-        yield connected
-
-
 @pytest.fixture
 def reader(life: FeedLife) -> Iterator[LdapSession]:
     with session(life) as connected:
@@ -47,10 +41,6 @@ def reader(life: FeedLife) -> Iterator[LdapSession]:
 
 def begin(connected: LdapSession, life: FeedLife) -> Cursor:
     return connected.position(FeedKind.TIMESTAMP, life.searches)
-
-
-def named(changes: Changes) -> set[str]:
-    return {entry_id for ids in changes.touched.values() for entry_id in ids}
 
 
 def shifted(cursor: Cursor, **by: float) -> Cursor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -15,6 +14,7 @@ from syncd.errors import AdminLimitError, ConnectionLostError, CursorRefusedErro
 from syncd.model.feed import Changes, Cursor, FeedKind
 from tests.contract.directories import directory, people
 from tests.contract.feed_life import FeedLife
+from tests.contract.feed_session import named, session
 from tests.faults.proxy import Proxy, cut
 from tests.servers.ldap_stub import Handler, LdapStub, done, entry, paged
 from tests.servers.samba import SambaAd
@@ -23,12 +23,6 @@ from tests.servers.samba import SambaAd
 @pytest.fixture
 def life(samba_ou: SambaAd) -> FeedLife:
     return FeedLife(samba_ou)
-
-
-@contextlib.contextmanager
-def session(life: FeedLife, **changes: Any) -> Iterator[LdapSession]:
-    with contextlib.closing(directory(life.server, **changes).connect()) as connected:  # type: ignore[arg-type]
-        yield connected
 
 
 @pytest.fixture
@@ -45,10 +39,6 @@ def administrator(life: FeedLife) -> Iterator[LdapSession]:
 
 def begin(connected: LdapSession, life: FeedLife) -> Cursor:
     return connected.position(FeedKind.USN, life.searches)
-
-
-def named(changes: Changes) -> set[str]:
-    return {entry_id for ids in changes.touched.values() for entry_id in ids}
 
 
 # ---------------------------------------------------------------- what is named

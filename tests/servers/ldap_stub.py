@@ -7,13 +7,12 @@ It accepts binds, shows a rootDSE, and answers the searches that follow from a l
 
 from __future__ import annotations
 
-import contextlib
 import socket
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 from syncd.directory.ber import ENUMERATED, OCTET_STRING, SEQUENCE, SET, contents, encode, encode_integer, integer
+from tests.servers.listener import Listener
 
 PAGED_RESULTS = b"1.2.840.113556.1.4.319"
 BIND, UNBIND, SEARCH, ABANDON, EXTENDED = 0x60, 0x42, 0x63, 0x50, 0x77
@@ -24,7 +23,7 @@ Answer = Iterable[bytes | str]
 Handler = Callable[[int], Answer]
 
 
-class LdapStub:
+class LdapStub(Listener):
     """Listens on 127.0.0.1. `requests` has the operation tags in the order they came, those of all connections."""
 
     def __init__(
@@ -36,6 +35,7 @@ class LdapStub:
         root_dse: Mapping[str, Sequence[bytes]] | None = None,
         greeting: bytes = b"",
     ) -> None:
+        super().__init__()
         self._searches = list(searches)
         self._bind = bind or (lambda message_id: [result(message_id, 0x61)])
         self._extended = extended or (
@@ -43,37 +43,10 @@ class LdapStub:
         )
         self._root_dse = root_dse or {"supportedControl": [PAGED_RESULTS], "namingContexts": [b"dc=example,dc=com"]}
         self._greeting = greeting
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._threads: list[threading.Thread] = []
-        self._open: list[socket.socket] = []
         self.requests: list[int] = []
-        self.url = f"ldap://127.0.0.1:{self._listener.getsockname()[1]}"
 
-    def __enter__(self) -> Self:
-        self._start(self._accept)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for opened in (self._listener, *self._open):
-            with contextlib.suppress(OSError):
-                opened.shutdown(socket.SHUT_RDWR)
-            opened.close()
-        for thread in self._threads:
-            thread.join(timeout=10)
-
-    def _start(self, target: Callable[[], None]) -> None:
-        thread = threading.Thread(target=target, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            self._open.append(connection)
-            self._start(lambda connection=connection: self._serve(connection))  # type: ignore[misc]
+    def _connected(self, connection: socket.socket) -> None:
+        self._start(lambda: self._serve(connection))
 
     def _serve(self, connection: socket.socket) -> None:
         try:

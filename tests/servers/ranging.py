@@ -12,23 +12,24 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
-import threading
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, Self
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from syncd.directory.ber import OCTET_STRING, SEQUENCE, SET, contents, elements, encode, encode_integer, integer
 from tests.servers.ldap_stub import SEARCH, done
+from tests.servers.listener import Listener
 
 _ENTRY = 0x64
 _RANGE = re.compile(rb"(?i)(.+);range=(\d+)-(\d+|\*)")
 Values = list[bytes]
 
 
-class Ranging:
+class Ranging(Listener):
     """Listens on 127.0.0.1, without TLS."""
 
     def __init__(self, target: str, *, limit: int = 1500) -> None:
+        super().__init__()
         parts = urlsplit(target)
         self._target = (parts.hostname or "", parts.port or 389)
         self.limit = limit
@@ -38,39 +39,15 @@ class Ranging:
         self.before: Callable[[int], None] = lambda number: None
         # may change what is sent: called with the attribute's name with its range, and the values
         self.twist: Callable[[str, Values], tuple[str, Values]] = lambda name, values: (name, values)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._threads: list[threading.Thread] = []
-        self._open: list[socket.socket] = []
-        self.url = f"ldap://127.0.0.1:{self._listener.getsockname()[1]}"
-
-    def __enter__(self) -> Self:
-        self._start(self._accept)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for opened in (self._listener, *self._open):
-            with contextlib.suppress(OSError):
-                opened.shutdown(socket.SHUT_RDWR)
-            opened.close()
-        for thread in self._threads:
-            thread.join(timeout=10)
 
     # ------------------------------------------------------------ threads
-    def _start(self, target: Callable[[], None]) -> None:
-        thread = threading.Thread(target=target, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                server = socket.create_connection(self._target, timeout=60)
-                self._open += [client, server]
-                # message id of a search -> attribute -> where the range begins that was asked for
-                wanted: dict[int, dict[bytes, int]] = {}
-                self._start(lambda c=client, s=server, w=wanted: self._requests(c, s, w))  # type: ignore[misc]
-                self._start(lambda c=client, s=server, w=wanted: self._answers(c, s, w))  # type: ignore[misc]
+    def _connected(self, connection: socket.socket) -> None:
+        server = socket.create_connection(self._target, timeout=60)
+        self._open.append(server)
+        # message id of a search -> attribute -> where the range begins that was asked for
+        wanted: dict[int, dict[bytes, int]] = {}
+        self._start(lambda: self._requests(connection, server, wanted))
+        self._start(lambda: self._answers(connection, server, wanted))
 
     def _requests(self, client: socket.socket, server: socket.socket, wanted: dict[int, dict[bytes, int]]) -> None:
         with contextlib.suppress(OSError), client.makefile("rb") as stream:
