@@ -11,9 +11,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
-from syncd.errors import NoEntryIdError, SyncdError
+from syncd.errors import SyncdError
 from syncd.mapping.configuration import configuration_digest
-from syncd.mapping.mapper import PersonMapper
 from syncd.mapping.references import GroupSet
 from syncd.mapping.searches import people_search, roles_search, structure_search
 from syncd.mapping.structure import Structure
@@ -22,11 +21,11 @@ from syncd.model.explanation import EntryExplanation, Failure, Outlook, Sighting
 from syncd.model.reading import Search
 from syncd.model.records import DirectoryPresence, StoredPerson
 from syncd.model.views import DirectoryIdentity, PersonView
-from syncd.services.account_policy import account_rule
 from syncd.services.explain_entry import EntryExplainer
 from syncd.services.explain_lookup import Lookup
 from syncd.services.explain_plan import OnePlanner
 from syncd.services.explain_roles import role_paths
+from syncd.services.job import Job
 from syncd.services.linking import Linking
 from syncd.services.outside import is_kept
 from syncd.services.ports import DirectorySession, SyncStore
@@ -34,7 +33,6 @@ from syncd.services.ranges import completed
 from syncd.services.reading import require_complete
 from syncd.services.visibility import require_bases, require_canaries
 from syncd.settings.directory import DirectorySettings
-from syncd.settings.profiles import fill, profile_of
 
 _KEPT = "the filter leaves them out, and they are kept: the directory has switched the account off"
 _NOT_TAKEN = Outlook(summary="nothing: no sync takes this entry for a person")
@@ -67,19 +65,16 @@ class Inquiry:
         linking: Linking,
     ) -> None:
         """Raises NoEntryIdError, ConfigurationError."""
-        settings = fill(settings, profile_of(session.server.vendor))
-        id_attribute = settings.entry_id_attribute or session.server.entry_id_attribute
-        if id_attribute is None:
-            raise NoEntryIdError(f"{session.server.url} has no attribute that identifies an entry for good")
-        account = account_rule(session, settings)
-        self._account, self._now = account, now
-        mapper = PersonMapper(
-            settings,
+        job = Job.on(
+            session,
+            name=name,
+            settings=settings,
             custom_fields=custom_fields,
-            entry_id_attribute=id_attribute,
-            account=account,
+            now=now,
             precedence=linking.precedence.text(name),
         )
+        settings, mapper, id_attribute = job.settings, job.mapper, job.id_attribute
+        self._account, self._now = job.account, now
         self._name, self._session, self._settings, self._custom_fields = name, session, settings, custom_fields
         self._store, self._people, self._administrator_roles = store, people, administrator_roles
         self._id_attribute, self._mapper, self._linking = id_attribute, mapper, linking
