@@ -87,12 +87,12 @@ class Live:
             watch = partial(self._watches.watch, name, changed=changed, watching=watching)
             reason = await in_thread(watch, name=f"watch {name}")
         except (BindError, CursorRefusedError) as error:
-            log.warning("directory not watched", directory=name, code=error.code, reason=error.message)
+            log.warning("directory not watched", directory=name, code=error.code, reason=error.message, advice=error.hint)
             self._pause = 0.0
             return error.message
         except SyncdError as error:
             write = log.info if self._pause == SHORTEST_PAUSE else log.debug
-            write("watch ended", directory=name, code=error.code, reason=error.message)
+            write("watch ended", directory=name, code=error.code, reason=error.message, advice=error.hint)
             self._pause = min(LONGEST_PAUSE, 2 * (self._pause or SHORTEST_PAUSE))
             return error.message
         log.debug("nothing to watch", directory=name, reason=reason)

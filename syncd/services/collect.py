@@ -108,7 +108,7 @@ class Collector:
                 return self._read_changes(job, stored)
             except CursorRefusedError as error:
                 usable, reason = False, error.message
-                log.warning("changes cannot be followed", directory=job.name, feed=job.choice.kind.value, reason=reason)
+                _note_refusal(job, error)
         found = self._read_whole(job, reason, following=usable)
         found.cursor_replaces = stored.version if stored is not None else 0
         return found
@@ -148,12 +148,17 @@ class Collector:
                 cursor = job.session.position(kind, job.searches)
             except CursorRefusedError as error:
                 reason = f"{reason}; {error.message}"
-                log.warning("changes cannot be followed", directory=job.name, feed=kind.value, reason=error.message)
+                _note_refusal(job, error)
         if self._known is None:
             self._known = self.store.identities(job.name)
         found = full_read(job, self.store, known=self._known)
         found.cursor, found.feed, found.feed_reason = cursor, FeedKind.FULL.value, reason
         return found
+
+
+def _note_refusal(job: Job, error: CursorRefusedError) -> None:
+    feed = job.choice.kind.value
+    log.warning("changes cannot be followed", directory=job.name, feed=feed, reason=error.message, advice=error.hint)
 
 
 def why_whole(mode: Mode, job: Job, stored: StoredCursor | None) -> str:
