@@ -25,8 +25,9 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import create_engine, text
 
-from benchmarks import following
+from benchmarks import following, listing
 from benchmarks.company import ATTRIBUTES, BASE, write_company
+from benchmarks.writes import while_importing
 from syncd.directory import LdapDirectory
 from syncd.model.reading import Search
 from syncd.settings.directory import DirectorySettings
@@ -202,6 +203,32 @@ class Bench:
         print(f"  live: median {statistics.median(latencies):.0f} ms, worst {latencies[-1]:.0f} ms", flush=True)
         self.row("live: change to store, 99th percentile", latencies[int(len(latencies) * 0.99) - 1], 200, " ms")
 
+    def writes(self, name: str, url: str) -> None:
+        """What writes over HTTP take while a first import is being applied."""
+        config = self.prepared(f"writes-{name}", url)
+        done = while_importing(config, url, self.folder / f"writes-{name}")
+        spent = sorted(milliseconds for milliseconds, _ in done.during())
+        assert spent, "nothing was written meanwhile"
+        for kind in ("enable", "disable", "create"):
+            own = sorted(milliseconds for milliseconds, _ in done.during(kind))
+            print(f"  {name}: {len(own)} {kind}, median {statistics.median(own):.0f} ms, worst {own[-1]:.0f} ms", flush=True)
+        refused = sum(status not in (200, 201) for _, status in done.during())
+        seconds_of_apply = done.ended - done.began
+        print(f"  {name}: {len(spent)} writes while people were applied for {seconds_of_apply:.1f} s", flush=True)
+        self.row(f"write while {name} takes a first import, 99th percentile", spent[int(len(spent) * 0.99) - 1], 1000, " ms")
+        self.row(f"write while {name} takes a first import: refused", float(refused), 0)
+
+    def lists(self, name: str, url: str, people: int) -> None:
+        """Pages of people, each kind of list on a line of its own; in the table the slowest of its family."""
+        print(f"making a store of {people} people in {name}", flush=True)
+        listing.fill(url, people=people)
+        found = listing.measure(url)
+        for asked, (median, worst) in found.items():
+            print(f"  {name}: {asked}: median {median:.1f} ms, 99th percentile {worst:.1f} ms", flush=True)
+        for kind in ("sort", "search", "filter", "view"):
+            slowest = max(worst for asked, (_, worst) in found.items() if asked.startswith(kind))
+            self.row(f"{people} people in {name}, pages by {kind}: 99th percentile", slowest, 50, " ms")
+
     def small_company(self) -> Bench:
         """A second server with 1,000 people."""
         folder = self.folder / "few"
@@ -298,14 +325,15 @@ def main() -> int:
     parser.add_argument("--members", type=int, default=200)
     parser.add_argument("--large", type=int, default=200_000, help="people of the company that memory is measured with")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", choices=["reading", "sqlite", "postgresql", "following", "growth"])
+    parts = ["reading", "sqlite", "postgresql", "following", "growth", "writes", "lists"]
+    parser.add_argument("--only", choices=parts)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="syncd-bench-") as name:
         folder = Path(name)
         folder.chmod(0o711)
         (folder / "slapd").mkdir()
         size = {"people": options.people, "groups": options.groups, "members": options.members}
-        if options.only == "growth":
+        if options.only in ("growth", "lists"):
             # with companies of its own
             size = {"people": 1, "groups": 1, "members": 1}
         server = company(folder / "slapd", **size)
@@ -319,9 +347,18 @@ def main() -> int:
                 bench.following()
             if options.only in (None, "growth"):
                 Bench(server, folder, options.large, options.rounds, rows=bench.rows).growth()
-            if options.only in (None, "postgresql"):
+            if options.only in (None, "writes"):
+                bench.writes("SQLite", f"sqlite:///{folder / 'writes.db'}")
+            if options.only in (None, "lists"):
+                bench.lists("SQLite", f"sqlite:///{folder / 'lists.db'}", options.large)
+            if options.only in (None, "postgresql", "writes", "lists"):
                 postgres = PostgresServer()
-                bench.syncs("PostgreSQL", lambda number: postgres.create(f"bench{number}"))
+                if options.only in (None, "postgresql"):
+                    bench.syncs("PostgreSQL", lambda number: postgres.create(f"bench{number}"))
+                if options.only in (None, "writes"):
+                    bench.writes("PostgreSQL", postgres.create("writes"))
+                if options.only in (None, "lists"):
+                    bench.lists("PostgreSQL", postgres.create("lists"), options.large)
                 postgres.stop()
     return report(bench)
 

@@ -34,7 +34,7 @@ def _tree(kind: type[SyncdError]) -> Iterator[type[SyncdError]]:
     yield kind
     for child in kind.__subclasses__():
         # not those that a test, or a package above, makes for itself
-        if child.__module__ == SyncdError.__module__:
+        if child.__module__.startswith("syncd.errors."):
             yield from _tree(child)
 
 

@@ -11,11 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from syncd.bootstrap_management import open_checks, open_management
 from syncd.clock import Clock, SystemClock
-from syncd.directory import LdapDirectory, probe
+from syncd.directory import LdapDirectory
 from syncd.model.checks import CheckLine
+from syncd.notify.post import SmtpPost
 from syncd.services.check import CheckService
 from syncd.services.explain import ExplainService
+from syncd.services.mailcheck import MailCheck
+from syncd.services.management import Management
 from syncd.services.plans import PlanService
 from syncd.services.ports import Directory, HoldStore, Lease, RunStore, SyncStore
 from syncd.services.relinking import LinkService
@@ -51,6 +55,7 @@ class Runtime:
     watches: WatchService
     plans: PlanService
     links: LinkService
+    management: Management
 
     def ping_store(self) -> None:
         """One round trip to the database. Raises StoreError."""
@@ -93,6 +98,8 @@ def open_runtime(settings: RootSettings, *, clock: Clock | None = None, check_sc
         clock=clock,
         administrator_roles=settings.administrator_roles,
     )
+    queries = Queries(engine, clock=clock)
+    links = LinkService(directories=tuple(directories), links=SqlLinkStore(engine), lease=lease, clock=clock)
     return Runtime(
         settings=settings,
         clock=clock,
@@ -102,7 +109,7 @@ def open_runtime(settings: RootSettings, *, clock: Clock | None = None, check_sc
         runs=runs,
         lease=lease,
         holds=holds,
-        queries=Queries(engine, clock=clock),
+        queries=queries,
         sync=sync,
         watches=WatchService(
             directories=directories,
@@ -113,7 +120,8 @@ def open_runtime(settings: RootSettings, *, clock: Clock | None = None, check_sc
             pushed=sync.pushed,
         ),
         plans=PlanService(holds=holds, runs=runs, clock=clock),
-        links=LinkService(directories=tuple(directories), links=SqlLinkStore(engine), lease=lease, clock=clock),
+        links=links,
+        management=open_management(settings, engine=engine, clock=clock, directories=directories, queries=queries, links=links),
     )
 
 
@@ -155,12 +163,12 @@ def open_database(settings: RootSettings) -> Database:
 
 def open_check(settings: RootSettings) -> CheckService:
     """What `syncd check --connect` uses: directories only, no database."""
-    return CheckService(
-        settings=settings.directories,
-        custom_fields=settings.custom_fields,
-        directories=_directories(settings),
-        probe=probe,
-    )
+    return open_checks(settings, directories=_directories(settings))
+
+
+def open_mail_check(settings: RootSettings) -> MailCheck:
+    """What `syncd check` uses for mail: the mail server only, no database."""
+    return MailCheck(settings=settings.mail, post=SmtpPost(settings.mail), clock=SystemClock())
 
 
 def open_explain(runtime: Runtime) -> ExplainService:

@@ -20,6 +20,7 @@ from prometheus_client import (
 from prometheus_client.exposition import choose_encoder
 
 from syncd.model.hold import HeldPlan, PlanState
+from syncd.model.mail import MailKind
 from syncd.model.records import DirectoryPresence
 from syncd.model.run import Outcome, Run
 
@@ -80,6 +81,11 @@ class Metrics:
         self.http_requests = Counter(
             "syncd_http_requests", "HTTP requests answered.", ("method", "route", "status"), registry=registry
         )
+        self.mails_queued = Gauge("syncd_mails_queued", "Mails that wait to be sent.", registry=registry)
+        self.mails_sent = Counter("syncd_mails_sent", "Mails that this process has sent.", ("kind",), registry=registry)
+        self.mails_failed = Counter(
+            "syncd_mails_failed", "Mails that were refused, or given up, in this process.", ("kind",), registry=registry
+        )
         build = Gauge("syncd_build_info", "Always 1.", ("version", "python"), registry=registry)
         build.labels(version, platform.python_version()).set(1)
         self._per_directory = (
@@ -134,6 +140,20 @@ class Metrics:
         """Set how many people of a directory the store has, by presence."""
         for presence, count in by_presence.items():
             self.users.labels(name, presence.value).set(count)
+
+    def mail_sent(self, *, sent: Mapping[MailKind, int], failed: Mapping[MailKind, int], waiting: int) -> None:
+        """Count what one round of the mailer came to."""
+        for kind, count in sent.items():
+            self.mails_sent.labels(kind.value).inc(count)
+        for kind, count in failed.items():
+            self.mails_failed.labels(kind.value).inc(count)
+        self.mails_queued.set(waiting)
+
+    def declare_mail(self) -> None:
+        """Let the counters of mail start at 0, so that the first failure is an increase."""
+        for kind in MailKind:
+            self.mails_sent.labels(kind.value)
+            self.mails_failed.labels(kind.value)
 
     def declare(self, name: str) -> None:
         """Let a directory's counters start at 0, so that the first failure is an increase."""

@@ -11,6 +11,7 @@ settings.load_profile("syncd")
 pytest_plugins = [
     "tests.fakes.host",
     "tests.servers.fixtures_ldap",
+    "tests.servers.fixtures_mail",
     "tests.servers.fixtures_sql",
     "tests.servers.fixtures_vendors",
 ]

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from syncd.cli.invocation import Invocation, of
 from syncd.cli.output import Printer, Table
-from syncd.errors import ConfigurationError, DirectoryError, NotFoundError
+from syncd.errors import ConfigurationError, DirectoryError, MailOffError, NotFoundError, UsageError
 from syncd.model.checks import CheckLine, CheckStatus
+
+if TYPE_CHECKING:
+    from syncd.settings.root import RootSettings
 
 _LINES = Table(
     keys=("directory", "server", "name", "status", "text", "advice"),
@@ -30,20 +33,28 @@ def check(
     context: typer.Context,
     directory: Annotated[str | None, typer.Argument(help="Name of the directory; all of them when left out.")] = None,
     connect: Annotated[bool, typer.Option("--connect", help="Connect to every server and read a sample.")] = False,
+    mail_to: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="With --connect: send a test mail there.", show_default=False),
+    ] = None,
 ) -> None:
-    """Check the configuration, and with --connect every server: name, TCP, TLS, bind, base, paging, limits, a sample.
+    """Check the configuration, and with --connect every server: name, TCP, TLS, bind, base, paging, limits, a sample; mail.
 
     Nothing is written. Exit code 78: the configuration has mistakes; 69: a server or a directory failed.
     """
     invocation = of(context)
+    if mail_to is not None and not connect:
+        raise UsageError("--mail-to goes with --connect")
     report = _Report(invocation.printer)
-    for found in _lines(invocation, directory, connect=connect):
+    for found in _lines(invocation, directory, connect=connect, mail_to=mail_to):
         report.add(*found)
     report.end()
     raise typer.Exit(report.exit_code)
 
 
-def _lines(invocation: Invocation, directory: str | None, *, connect: bool) -> Iterator[tuple[str, str, CheckLine]]:
+def _lines(
+    invocation: Invocation, directory: str | None, *, connect: bool, mail_to: str | None
+) -> Iterator[tuple[str, str, CheckLine]]:
     """(directory, server, line), as they come; the first two are "" where a line is not about one."""
     from syncd.services.configuration import load_checked
 
@@ -59,6 +70,12 @@ def _lines(invocation: Invocation, directory: str | None, *, connect: bool) -> I
     source = f"file {loaded.file}" if loaded.file else "the environment alone"
     names = ", ".join(sorted(loaded.settings.directories)) or "none"
     yield "", "", CheckLine(name="configuration", status=CheckStatus.PASS, text=f"{source} is usable; directories: {names}")
+    if mail_to is not None and loaded.settings.mail.host is None:
+        raise MailOffError
+    # one directory alone: the rest is not asked about
+    mail = loaded.settings.mail.host is not None and (directory is None or mail_to is not None)
+    if mail:
+        yield from _mail(loaded.settings, connect=connect, mail_to=mail_to)
     if not connect:
         return
     from syncd.bootstrap import open_check
@@ -69,6 +86,17 @@ def _lines(invocation: Invocation, directory: str | None, *, connect: bool) -> I
     for name in [directory] if directory is not None else sorted(loaded.settings.directories):
         for checked in service.check(name):
             yield checked.directory, checked.server, checked.line
+
+
+def _mail(settings: RootSettings, *, connect: bool, mail_to: str | None) -> Iterator[tuple[str, str, CheckLine]]:
+    from syncd.bootstrap import open_mail_check
+
+    service = open_mail_check(settings)
+    for line in service.templates():
+        yield "", "", line
+    if connect:
+        for line in service.server(send_to=mail_to):
+            yield "mail", service.post.server, line
 
 
 class _Report:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import enum
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Annotated, TextIO, cast
@@ -15,13 +14,8 @@ import typer
 
 from syncd.cli.invocation import of
 from syncd.errors import UsageError
-
-
-class ExportFormat(enum.StrEnum):
-    """How people are written."""
-
-    JSONL = "jsonl"
-    CSV = "csv"
+from syncd.model.export import ExportFormat, ExportRequest
+from syncd.model.views import UserState
 
 
 def register(app: typer.Typer) -> None:
@@ -31,20 +25,25 @@ def register(app: typer.Typer) -> None:
 
 def export(
     context: typer.Context,
+    *,
     form: Annotated[ExportFormat, typer.Option("--format", help="One JSON object a line, or CSV for spreadsheets.")],
     output_file: Annotated[
         Path | None, typer.Option(help="Write here instead of to standard output; appears when it is complete.", dir_okay=False)
     ] = None,
+    view: Annotated[UserState, typer.Option(help="Which people.")] = UserState.ALL,
+    condition: Annotated[str, typer.Option("--filter", help='A SCIM filter, such as: userName sw "a" and active eq true')] = "",
+    fields: Annotated[str, typer.Option(help="Columns in this order, with commas between them. Left out: as configured.")] = "",
 ) -> None:
-    """Write all people with their organizations, units, roles and directories."""
-    from syncd.services.export import write_csv, write_jsonl
-
-    with of(context).runtime() as runtime, _target(output_file) as stream:
-        people = runtime.queries.iter_people()
-        if form is ExportFormat.JSONL:
-            count = write_jsonl(people, stream)
-        else:
-            count = write_csv(people, stream, custom=tuple(runtime.settings.custom_fields))
+    """Write people with their organizations, units, roles and directories."""
+    wanted = ExportRequest(
+        format=form, filter=condition, view=view.value, fields=tuple(part.strip() for part in fields.split(",") if fields)
+    )
+    with of(context).runtime() as runtime:
+        lists = runtime.management.lists
+        # what is wrong shows before a file is begun
+        lists.check(wanted)
+        with _target(output_file) as stream, closing(lists.people(wanted)) as people:
+            count = lists.write(wanted, stream, people, header=True)
     if output_file is not None:
         typer.echo(f"{count} people written to {output_file}", err=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 import typer
 
 from syncd.cli.output import Format, Printer
+from syncd.model.caller import Caller
 
 if TYPE_CHECKING:
     from syncd.bootstrap import Runtime
@@ -90,3 +92,16 @@ def of(context: typer.Context) -> Invocation:
     invocation = context.find_object(Invocation)
     assert invocation is not None
     return invocation
+
+
+def actor() -> str:
+    """The account of the system that asks."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
+
+
+def caller() -> Caller:
+    """Who acts on the command line: whoever can read the configuration may do everything."""
+    return Caller(name=actor(), everything=True)

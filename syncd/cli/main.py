@@ -16,7 +16,33 @@ from typing import Annotated, NoReturn
 import typer
 
 import syncd
-from syncd.cli import check, config, db, explain, export, plan, purge, roles, run, runs, status, sync, users
+from syncd.cli import (
+    audit,
+    check,
+    config,
+    db,
+    events,
+    explain,
+    export,
+    groups,
+    keys,
+    mail,
+    orgs,
+    plan,
+    purge,
+    roles,
+    run,
+    runs,
+    status,
+    sync,
+    units,
+    users,
+    users_actions,
+    users_edit,
+    users_password,
+    users_sessions,
+    webhooks,
+)
 from syncd.cli.invocation import Invocation
 from syncd.cli.output import Format
 from syncd.errors import ConfigurationError, SyncdError
@@ -36,6 +62,22 @@ app = typer.Typer(
 )
 for module in (check, sync, explain, status, export, run, purge):
     module.register(app)
+for verbs in (users_edit, users_password, users_actions, users_sessions):
+    verbs.register(users.app)
+# syncd.bootstrap_management has the use cases behind these
+for people, name in (
+    (keys, "keys"),
+    (groups, "groups"),
+    (orgs, "orgs"),
+    (units, "units"),
+    (audit, "audit"),
+    (events, "events"),
+    (mail, "mail"),
+    (webhooks, "webhooks"),
+):
+    # a family without verbs yet is not shown
+    if people.app.registered_commands or people.app.registered_groups:
+        app.add_typer(people.app, name=name)
 for family, name in ((plan, "plan"), (runs, "runs"), (users, "users"), (roles, "roles"), (config, "config"), (db, "db")):
     app.add_typer(family.app, name=name)
 

@@ -104,10 +104,12 @@ class Printer:
             _plain_table(self.stream, list(table.headings.values()), cells, right)
 
 
-def write_csv(stream: TextIO, keys: Sequence[str], rows: Sequence[Row]) -> None:
-    """A header and the rows (RFC 4180); texts that a spreadsheet would take for a formula get an apostrophe before them."""
+def write_csv(stream: TextIO, keys: Sequence[str], rows: Sequence[Row], *, header: bool = True) -> None:
+    """A header, unless it was written before, and the rows (RFC 4180); texts that a spreadsheet would take for a formula get an
+    apostrophe before them."""
     writer = csv.writer(stream, lineterminator="\r\n")
-    writer.writerow(keys)
+    if header:
+        writer.writerow(keys)
     for row in rows:
         writer.writerow([_guarded(row.get(key)) for key in keys])
 

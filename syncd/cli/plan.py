@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from syncd.cli import planviews
-from syncd.cli.invocation import of
+from syncd.cli.invocation import actor, of
 from syncd.cli.output import Format
-from syncd.cli.sync import actor, do_run, exit_code, print_runs
+from syncd.cli.sync import do_run, exit_code, print_runs
 from syncd.cli.work import progress_bar
 
 app = typer.Typer(help="Look at held plans, approve or reject them.", no_args_is_help=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from syncd.cli.invocation import Invocation, of
+from syncd.cli.invocation import Invocation, actor, of
 from syncd.cli.output import Format, Printer
 from syncd.cli.runviews import ISSUES, RUNS, issue_json, run_json, run_row, shown_changes, totals
 from syncd.cli.work import Stoppable, progress_bar
@@ -112,14 +111,6 @@ def worst(codes: Any) -> int:
     """Of several exit codes the one to end with."""
     found = set(codes)
     return next((code for code in _WORST if code in found), max(found, default=0))
-
-
-def actor() -> str:
-    """The account of the system that asks."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""
 
 
 def print_runs(printer: Printer, runtime: Runtime, runs: Sequence[Run]) -> None:

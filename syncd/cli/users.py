@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from syncd.cli.invocation import of
+from syncd.accounts.sentences import reason_sentence
+from syncd.cli.invocation import actor, of
 from syncd.cli.output import Format, Printer, Table, cell
-from syncd.cli.sync import actor
-from syncd.model.views import UserFilter, UserState
+from syncd.errors import UsageError
+from syncd.model.views import UserOrder, UserSort, UserState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from syncd.bootstrap import Runtime
     from syncd.model.views import PersonView
     from syncd.services.ports import Relinked
 
-app = typer.Typer(help="Show people.", no_args_is_help=True)
+app = typer.Typer(help="People: look at them, make and change them, lock and unlock.", no_args_is_help=True)
 
 _USERS = Table(
     keys=(
@@ -39,22 +42,36 @@ _USERS = Table(
 def list_users(
     context: typer.Context,
     *,
-    text: Annotated[str, typer.Argument(help="Words that occur in username, names or email.")] = "",
-    state: Annotated[UserState, typer.Option(help="Which people.")] = UserState.ALL,
+    text: Annotated[str, typer.Argument(help="Words that occur in username, names, email or title.")] = "",
+    view: Annotated[UserState, typer.Option("--view", "--state", help="Which people.")] = UserState.ALL,
+    condition: Annotated[str, typer.Option("--filter", help='A SCIM filter, such as: userName sw "a" and active eq true')] = "",
+    sort: Annotated[
+        str, typer.Option(help="username, email, name, created or last_login; with - before it descending.")
+    ] = "username",
     directory: Annotated[str | None, typer.Option(help="Only people of this directory.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 50,
     after: Annotated[str | None, typer.Option(help="Go on where a list ended: its `next`.")] = None,
 ) -> None:
-    """List people by username."""
+    """List people."""
     from syncd.services.export import person_json
+    from syncd.services.userlists import wanted_people
 
     invocation = of(context)
+    order = _order(sort)
+    wanted = wanted_people(filter=condition, search=text, view=view, directory=directory)
     with invocation.runtime() as runtime:
-        page = runtime.queries.users(UserFilter(state=state, directory=directory, text=text), limit=limit, after=after)
+        page = runtime.management.lists.list(wanted, order=order, limit=limit, after=after)
     rows = [person_json(person) if invocation.format is Format.JSON else _row(person) for person in page.items]
     invocation.printer.rows(_USERS, rows, next_page=page.next)
     if page.next and invocation.printer.for_people:
         typer.echo(f"there are more: --after {page.next}", err=True)
+
+
+def _order(text: str) -> UserOrder:
+    try:
+        return UserOrder.parse(text)
+    except ValueError:
+        raise UsageError(f"people cannot be sorted by {text!r}, only by {', '.join(UserSort)}") from None
 
 
 @app.command()
@@ -65,9 +82,11 @@ def show(
     """Show everything about one person, with the history of their DNs."""
     invocation = of(context)
     with invocation.runtime() as runtime:
-        document = _document(runtime, user)
+        person = runtime.queries.user(user)
+        document = user_document(runtime, person.id)
     if invocation.printer.for_people:
-        _print(invocation.printer, document)
+        accounts = {identity.name: identity.account for identity in person.directories}
+        _print(invocation.printer, document, [reason_sentence(reason, accounts) for reason in person.reasons])
     else:
         invocation.printer.record(document)
 
@@ -120,22 +139,32 @@ def _print_relinked(printer: Printer, done: Relinked, first: str) -> None:
         printer.record({"user": done.user_id, "other": done.other_id, "became": done.other, "dn": done.dn})
 
 
-def _document(runtime: Runtime, user: str) -> dict[str, Any]:
+def user_document(runtime: Runtime, number: int) -> dict[str, Any]:
+    """Everything about a user, for programs. Raises NotFoundError."""
     from syncd.services.export import person_json
 
-    person = runtime.queries.user(user)
-    history = [
-        {"directory": period.directory, "dn": period.dn, "since": period.since, "until": period.until}
-        for period in runtime.queries.dn_history(person.id)
-    ]
-    more = {
-        "last_login_at": person.last_login_at,
-        "login_count": person.login_count,
-        "failed_logins": person.failed_logins,
-        "version": person.version,
-        "dn_history": history,
-    }
-    return person_json(person) | more
+    user = runtime.management.users.get(number)
+    person = user.person
+    more = {name: getattr(person, name) for name in ("last_login_at", "login_count", "failed_logins", "version")}
+    more |= {name: getattr(user, name) for name in ("locked_at", "password_set_at", "sessions", "api_keys")}
+    more |= {name: getattr(user, name) for name in ("username_released", "email_released")}
+    return (
+        person_json(person)
+        | more
+        | {
+            "organization_roles": {role.name: role.organization for role in user.roles if role.organization},
+            "access": [{"organization": each.organization, "unit": each.unit, "source": each.source} for each in user.access],
+            "groups": [group.name for group in user.groups],
+            "owner_unit": user.owner_unit.name if user.owner_unit else None,
+            "avatar": user.avatar_type,
+            "records": dict(user.records),
+            "managed": dict(sorted(user.managed.items())),
+            "dn_history": [
+                {"directory": period.directory, "dn": period.dn, "since": period.since, "until": period.until}
+                for period in user.dn_history
+            ],
+        }
+    )
 
 
 def _row(person: PersonView) -> dict[str, Any]:
@@ -148,13 +177,24 @@ def _row(person: PersonView) -> dict[str, Any]:
     }
 
 
-def _print(printer: Printer, person: dict[str, Any]) -> None:
-    lists = ("roles", "directories", "dn_history", "custom")
-    printer.record({key: value for key, value in person.items() if key not in lists and value not in (None, (), [], "")})
+def _print(printer: Printer, person: dict[str, Any], sentences: Sequence[str]) -> None:
+    lists = ("roles", "access", "directories", "dn_history", "custom", "managed", "organization_roles")
+    printer.record({key: value for key, value in person.items() if key not in lists and value not in (None, (), [], "", {})})
+    for sentence in sentences:
+        printer.text(f"  cannot log in: {sentence}")
     if person["custom"]:
         printer.record({f"custom.{key}": value for key, value in person["custom"].items()})
     for role in person["roles"]:
-        printer.text(f"  role {role['name']}, given by {', '.join(role['sources'])}")
+        organization = person["organization_roles"].get(role["name"])
+        home = f" of {organization}" if organization else ""
+        printer.text(f"  role {role['name']}{home}, given by {', '.join(role['sources'])}")
+    for each in person["access"]:
+        printer.text(
+            f"  access to {each['organization']}{': ' + each['unit'] if each['unit'] else ''}, given by {each['source']}"
+        )
+    for directory in sorted(set(person["managed"].values())):
+        fields = [field for field, decides in person["managed"].items() if decides == directory]
+        printer.text(f"  decided by {directory}: {', '.join(fields)}")
     for identity in person["directories"]:
         printer.text(f"  in {identity['name']}: {identity['dn']}")
         printer.text(f"    entry id {identity['entry_id']}")

@@ -14,7 +14,7 @@ from functools import partial
 
 import structlog
 
-from syncd.daemon import housekeeping
+from syncd.daemon import announcing, exports, housekeeping, mailer, webhooks
 from syncd.daemon.board import Board, DirectoryState
 from syncd.daemon.live import Live
 from syncd.daemon.observer import Observer
@@ -93,6 +93,11 @@ class Generation:
         self._spawn_beating("observer", self._observer.run)
         self._spawn_beating("recovery", self._recovery.run)
         self._spawn("housekeeping", housekeeping.run(self.runtime, stopping=self._stopping))
+        self._spawn("exports", exports.run(self.runtime, stopping=self._stopping))
+        self._spawn("announcing", announcing.run(self.runtime, stopping=self._stopping))
+        for name in self.runtime.management.webhooks.names:
+            self._spawn(f"webhook {name}", webhooks.run(self.runtime, name, stopping=self._stopping))
+        self._spawn("mailer", mailer.run(self.runtime, metrics=self._metrics, stopping=self._stopping))
 
     async def request(
         self, directory: str, *, mode: Mode, trigger: Trigger, actor: str = "", since: datetime | None = None

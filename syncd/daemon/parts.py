@@ -14,6 +14,7 @@ from syncd.http.context import Plans
 from syncd.model.hold import HeldPlan
 from syncd.model.records import DirectoryPresence
 from syncd.model.run import Mode, Run, Trigger
+from syncd.services.management import Management
 from syncd.services.planned import Progress
 from syncd.services.ports import RunStore
 from syncd.settings.root import RootSettings
@@ -100,6 +101,9 @@ class Runtime(Protocol):
 
     @property
     def queries(self) -> Census: ...
+
+    @property
+    def management(self) -> Management: ...
 
     def ping_store(self) -> None:
         """Raises StoreError when the database does not answer."""

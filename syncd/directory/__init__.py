@@ -6,7 +6,8 @@ shows of one server.
 
 from __future__ import annotations
 
+from syncd.directory.authenticate import LdapAuthenticator
 from syncd.directory.probe import probe
 from syncd.directory.session import LdapDirectory
 
-__all__ = ["LdapDirectory", "probe"]
+__all__ = ["LdapAuthenticator", "LdapDirectory", "probe"]

@@ -144,7 +144,7 @@ def open_session(connected: socket.socket, settings: DirectorySettings, *, url: 
     """A session on a bound connection: asks the server who it is. Raises DirectoryError."""
     wire = Wire(connected, url=url, receive_timeout=settings.receive_timeout, page_timeout=settings.page_timeout)
     server = server_info(
-        _root_dse(wire, timeout=settings.connect_timeout),
+        root_dse(wire, timeout=settings.connect_timeout),
         url=url,
         tls=describe(connected),
         vendor=settings.vendor,
@@ -154,7 +154,7 @@ def open_session(connected: socket.socket, settings: DirectorySettings, *, url: 
     return LdapSession(wire, server, page_size=settings.page_size, overlap=overlap)
 
 
-def _root_dse(wire: Wire, *, timeout: float) -> dict[str, list[bytes]]:
+def root_dse(wire: Wire, *, timeout: float) -> dict[str, list[bytes]]:
     """The rootDSE's attributes; nothing from a server that does not show it."""
     entries: list[Entry] = []
     limit = Limit("connect_timeout", timeout)

@@ -68,6 +68,10 @@ class Wire:
         self._lock = threading.Lock()
         self._receiving = self._closed = False
 
+    @property
+    def url(self) -> str:
+        return self._url
+
     def send(self, operation: bytes, controls: bytes = b"", *, timeout: float | None = None) -> int:
         """Send a request; its message id. `timeout`: seconds, instead of the receive timeout. Raises DirectoryError."""
         if self._failure is not None:

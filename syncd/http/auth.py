@@ -1,4 +1,4 @@
-"""Who may call a route."""
+"""Who asks, and whether they may."""
 
 from __future__ import annotations
 
@@ -8,34 +8,50 @@ import hmac
 import structlog
 from aiohttp import web
 
+from syncd.accounts.tokens import parse_token
 from syncd.errors import ForbiddenError, UnauthorizedError
 from syncd.http.context import HOST
-from syncd.http.routing import Permission
+from syncd.http.routing import REQUEST_ID
+from syncd.model.caller import Caller
+from syncd.model.permission import Permission
 
 log = structlog.get_logger("syncd.http")
 
 _SCHEME = "bearer "
+OPERATOR = "operator"
+_ADVICE = "Log in again, or use a key; the operator's token is set by `http.operator_token`."
 
 
-def authorize(request: web.Request, permission: Permission) -> None:
-    """Let a caller pass who may do this. Raises UnauthorizedError, ForbiddenError.
+async def authorize(request: web.Request, permission: Permission) -> Caller:
+    """The caller, when they may do this. Raises UnauthorizedError, ForbiddenError, StoreError.
 
     Only the Authorization header counts (RFC 6750 section 2.1): tokens in addresses end up in logs.
     """
+    request_id = request[REQUEST_ID]
     if permission is Permission.PUBLIC:
-        return
-    expected = request.app[HOST].operator_token
-    if expected is None:
-        raise ForbiddenError(
-            "This route is closed: no operator token is configured.",
-            advice="Set `http.operator_token` (16 characters or more), by SYNCD_HTTP__OPERATOR_TOKEN_FILE or a credential.",
-        )
+        return Caller(name="", request_id=request_id)
     given = _bearer(request)
     if given is None:
-        raise UnauthorizedError("This route needs the operator token.", advice="Send `Authorization: Bearer TOKEN`.")
-    if not _same(given, expected.get_secret_value()):
-        log.warning("wrong operator token", remote=request.remote, path=request.path)
-        raise UnauthorizedError("This token is not valid.")
+        raise UnauthorizedError("This route needs a token.", advice="Send `Authorization: Bearer TOKEN`.")
+    caller = await _caller(request, given, request_id=request_id)
+    if caller is None:
+        log.warning("wrong token", remote=request.remote, path=request.path)
+        raise UnauthorizedError("This token is not valid.", advice=_ADVICE)
+    if not caller.may(permission):
+        missing = "a person's own session or key" if permission is Permission.SELF else f"the permission {permission.value}"
+        raise ForbiddenError(f"This needs {missing}.")
+    return caller
+
+
+async def _caller(request: web.Request, given: str, *, request_id: str) -> Caller | None:
+    host = request.app[HOST]
+    token = parse_token(given)
+    if token is not None:
+        return await host.resolve(token, request_id=request_id)
+    expected = host.operator_token
+    if expected is not None and _same(given, expected.get_secret_value()):
+        return Caller(name=OPERATOR, everything=True, request_id=request_id)
+    return None
 
 
 def _bearer(request: web.Request) -> str | None:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from syncd.errors import DatabaseUnavailableError
+from syncd.errors import DatabaseUnavailableError, SyncdError
 from syncd.threads import in_thread
 
 T = TypeVar("T")
@@ -36,7 +36,11 @@ class StoreCalls:
                 await self._places.acquire()
                 return await asyncio.shield(self._release_after(function, name))
         except TimeoutError as error:
-            raise DatabaseUnavailableError(f"the database has not answered within {self._timeout:g} s") from error
+            raise self.late(self._timeout) from error
+
+    def late(self, seconds: float) -> SyncdError:
+        """What a call that takes too long is answered with."""
+        return DatabaseUnavailableError(f"the database has not answered within {seconds:g} s")
 
     def _release_after(self, function: Callable[[], T], name: str) -> asyncio.Task[T]:
         """The place is free when the thread ends, not when the caller stops waiting."""
@@ -50,4 +54,9 @@ class StoreCalls:
             task.exception()
 
 
+# passwords that are hashed or checked at once: what is slow on purpose must not keep others from the store
+PASSWORDS_AT_ONCE = 4
+PASSWORD_TIMEOUT = 30.0
+
+PASSWORD_CALLS: web.AppKey[StoreCalls] = web.AppKey("password_calls", StoreCalls)
 STORE_CALLS: web.AppKey[StoreCalls] = web.AppKey("store_calls", StoreCalls)

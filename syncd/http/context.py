@@ -6,15 +6,19 @@ The daemon implements it; a test brings a fake. Nothing here waits for a directo
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from aiohttp import web
 from pydantic import SecretStr
 
+from syncd.accounts.tokens import Token
 from syncd.metrics import Metrics
+from syncd.model.caller import Caller
 from syncd.model.hold import ChangeRow, HeldPlan
 from syncd.model.run import Mode, Run
 from syncd.services.health import HealthReport
+from syncd.services.management import Management
 from syncd.services.ports import RunStore
 
 
@@ -59,6 +63,16 @@ class Host(Protocol):
     @property
     def plans(self) -> Plans:
         """Blocking: for `blocking.StoreCalls` only."""
+
+    def now(self) -> datetime:
+        """The time, with its zone."""
+
+    @property
+    def management(self) -> Management:
+        """Blocking: for `blocking.StoreCalls` only. Raises StoreError before the daemon has started."""
+
+    async def resolve(self, token: Token, *, request_id: str) -> Caller | None:
+        """Whose session or key this is; None when it is nobody's, or its owner cannot log in now. Raises StoreError."""
 
     async def request_run(self, directory: str, *, mode: Mode, actor: str) -> tuple[Run, bool]:
         """Queue a run; (the run, whether it is new). Raises NotFoundError, StoreError."""

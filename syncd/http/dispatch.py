@@ -8,9 +8,10 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from syncd.errors import NotFoundError
+from syncd.http import idempotency
 from syncd.http.auth import authorize
 from syncd.http.problems import InvalidRequestError, MalformedBodyError, UnsupportedMediaTypeError, invalid
-from syncd.http.routing import Handler, Route, keep
+from syncd.http.routing import Handler, Route, keep, keep_caller
 
 JSON = "application/json"
 
@@ -19,16 +20,32 @@ def handler_of(route: Route) -> Handler:
     """The handler that aiohttp calls for a route."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        authorize(request, route.permission)
+        keep_caller(request, await authorize(request, route.permission))
         if route.params is not None:
             keep(request, _params(request, route.params))
         if route.query is not None:
             keep(request, _query(request, route.query))
+        await _limit(request, route.max_body)
+        if route.raw_body and request.content_type not in route.raw_body:
+            raise UnsupportedMediaTypeError(
+                f"The body is {request.content_type}.", advice=f"Send one of: {', '.join(route.raw_body)}."
+            )
         if route.body is not None:
             keep(request, await _body(request, route.body))
+        if route.idempotent and idempotency.HEADER in request.headers:
+            return await idempotency.once(request, route)
         return await route.handler(request)
 
     return handle
+
+
+async def _limit(request: web.Request, largest: int) -> None:
+    """Raises HTTPRequestEntityTooLarge, before the body is read when its length is told."""
+    size = request.content_length
+    if size is None or size <= largest:
+        size = len(await request.read())
+    if size > largest:
+        raise web.HTTPRequestEntityTooLarge(max_size=largest, actual_size=size)
 
 
 def _params(request: web.Request, model: type[BaseModel]) -> BaseModel:

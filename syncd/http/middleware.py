@@ -13,10 +13,11 @@ from aiohttp.typedefs import Handler
 from syncd.errors import SyncdError
 from syncd.http import problems
 from syncd.http.context import HOST
+from syncd.http.routing import REQUEST_ID
 
 log = structlog.get_logger("syncd.http")
 
-REQUEST_ID = "X-Request-ID"
+HEADER = "X-Request-ID"
 # what may be taken over from a client into our log
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
@@ -30,8 +31,6 @@ SECURITY_HEADERS = {
     "X-Frame-Options": "DENY",
 }
 
-_REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
-
 # routes whose requests are logged at debug level: filled from the route table
 QUIET: web.AppKey[frozenset[str]] = web.AppKey("quiet", frozenset)
 
@@ -39,9 +38,9 @@ QUIET: web.AppKey[frozenset[str]] = web.AppKey("quiet", frozenset)
 @web.middleware
 async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     """The outermost middleware."""
-    given = request.headers.get(REQUEST_ID, "")
+    given = request.headers.get(HEADER, "")
     request_id = given if _ACCEPTABLE_ID.fullmatch(given) else uuid.uuid4().hex
-    request[_REQUEST_ID] = request_id
+    request[REQUEST_ID] = request_id
     began = time.perf_counter()
     with structlog.contextvars.bound_contextvars(request_id=request_id):
         response = await _answer(request, handler, request_id=request_id)
@@ -51,7 +50,7 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 async def dress(request: web.Request, response: web.StreamResponse) -> None:
     """What every answer carries, put on before its head is sent: those that are streamed never come back to `edge` before."""
-    response.headers[REQUEST_ID] = request[_REQUEST_ID]
+    response.headers[HEADER] = request[REQUEST_ID]
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
 

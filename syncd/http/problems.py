@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import ValidationError
 
-from syncd.errors import SyncdError, UsageError
+from syncd.errors import SyncdError, TooManyRequestsError, UsageError
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
@@ -59,6 +59,8 @@ def from_error(error: SyncdError, *, request_id: str) -> web.Response:
     response = problem(error.http_status, code=error.code, detail=error.message, request_id=request_id, **extra)
     if error.http_status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="syncd"'
+    if isinstance(error, TooManyRequestsError):
+        response.headers["Retry-After"] = str(error.retry_after)
     if error.retryable and error.http_status == 503:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response

@@ -15,7 +15,7 @@ def json_response(model: BaseModel, *, status: int = 200, headers: Mapping[str, 
     return web.Response(status=status, body=body, headers={"Content-Type": "application/json", **(headers or {})})
 
 
-def next_page(path: str, query: BaseModel, **position: int) -> str:
+def next_page(path: str, query: BaseModel, **position: int | str) -> str:
     """The address of the page that follows: the same query, from another position."""
     wanted = query.model_dump(mode="json", exclude_none=True) | position
     return f"{path}?{urlencode(wanted)}"

@@ -6,7 +6,6 @@ place, and a route without a permission cannot be written (invariant 12).
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -15,20 +14,15 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from syncd.http.schemas import NoQuery
+from syncd.model.caller import Caller
+from syncd.model.permission import Permission
 
 M = TypeVar("M", bound=BaseModel)
 
+# bytes that a body may have where a route does not say otherwise
+MAX_BODY = 64 * 1024
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class Permission(enum.StrEnum):
-    """What a caller must be allowed to do. `public` needs no token; the operator's token has all the others."""
-
-    PUBLIC = "public"
-    RUNS_READ = "runs:read"
-    RUNS_WRITE = "runs:write"
-    PLANS_READ = "plans:read"
-    PLANS_DECIDE = "plans:decide"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +47,19 @@ class Route:
     # media type of answers without a model
     media_type: str = "application/json"
     # in what else the answer 200 may be had
-    alternative: str | None = None
+    alternatives: tuple[str, ...] = ()
     # status -> problems that only this route has
     problems: Mapping[int, str] = field(default_factory=dict)
+    # its resource has an ETag, and If-Match is honoured
+    versioned: bool = False
+    # a creation: a repetition with the same Idempotency-Key is answered like the first
+    idempotent: bool = False
+    # its answer holds a secret that is shown once and never kept
+    secret: bool = False
+    # the largest body, bytes
+    max_body: int = MAX_BODY
+    # media types of bodies that are not JSON; the handler reads them itself
+    raw_body: tuple[str, ...] = ()
     # health probes would drown everything else in the log
     quiet: bool = False
 
@@ -74,3 +78,39 @@ def part_of(request: web.Request, model: type[M]) -> M:
     if not isinstance(part, model):
         raise TypeError(f"{model.__name__} was not kept as itself")
     return part
+
+
+# ---------------------------------------------------------------- who asks
+_CALLER: web.RequestKey[Caller] = web.RequestKey("caller", Caller)
+REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
+
+
+def keep_caller(request: web.Request, caller: Caller) -> None:
+    """Lay down who asks."""
+    request[_CALLER] = caller
+
+
+def caller_of(request: web.Request) -> Caller:
+    """Who asks."""
+    return request[_CALLER]
+
+
+# ---------------------------------------------------------------- versions (RFC 9110 section 13)
+# versions are counted from 1
+NO_VERSION = 0
+
+
+def etag_of(version: int) -> str:
+    """The entity tag of a version."""
+    return f'"{version}"'
+
+
+def if_match(request: web.Request) -> int | None:
+    """The version that If-Match asks for; None without the header, or for `*`. What is no tag of ours matches no version."""
+    text = request.headers.get("If-Match", "*").strip()
+    if text == "*":
+        return None
+    number = text[1:-1]
+    if len(text) < 3 or text[0] + text[-1] != '""' or not (number.isascii() and number.isdecimal() and len(number) <= 18):
+        return NO_VERSION
+    return int(number)

@@ -5,15 +5,36 @@ Here is what all share, and runs; held plans and health have modules of their ow
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from syncd.model.run import Mode, Outcome, Trigger
 
 # what fits a 64-bit id column; anything above cannot exist
 MAX_ID = 2**63 - 1
+
+
+REASON_MIN, REASON_MAX = 3, 500
+# no control characters, and three characters at least from the first to the last that is no space
+_REASON = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]+[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
+
+
+def _says_something(value: str) -> str:
+    text = value.strip()
+    if not REASON_MIN <= len(text) <= len(value) <= REASON_MAX or not re.search(_REASON, value):
+        raise ValueError(f"say why in {REASON_MIN} to {REASON_MAX} characters, without line breaks")
+    return text
+
+
+# why somebody takes something away; it goes into the audit trail
+Reason = Annotated[
+    str,
+    AfterValidator(_says_something),
+    Field(json_schema_extra={"minLength": REASON_MIN, "maxLength": REASON_MAX, "pattern": _REASON}),
+]
 
 
 class Strict(BaseModel):
@@ -26,6 +47,34 @@ class Resource(BaseModel):
     """What goes out. Clients must ignore fields they do not know: new ones may come."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True, use_attribute_docstrings=True)
+
+
+def _number(value: object) -> object:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, (bool, str)):
+        raise ValueError("Input should be a valid integer")  # noqa: TRY004 - what pydantic understands
+    return value
+
+
+# whole numbers in bodies: JSON has one kind of numbers, so 7.0 is 7; and neither true nor "7" is one
+WHOLE = BeforeValidator(_number)
+
+
+def _moment(value: object) -> object:
+    """A bare number would be taken for seconds since 1970."""
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        raise ValueError("Input should be a time such as 2026-01-31T08:00:00Z")
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except OverflowError:
+        raise ValueError("Input should be a time of the years 1 to 9999") from None
+
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
+# a number of a row
+Number = Annotated[int, Field(ge=1, le=MAX_ID), WHOLE]
 
 
 # ---------------------------------------------------------------- in

@@ -12,6 +12,8 @@ from syncd.settings.checked import parse_listen
 
 # seconds that requests in flight get to end at a stop
 SHUTDOWN_TIMEOUT = 1.0
+# bytes of a request's first line: the longest filter that a list takes, every character of it percent-encoded, has room
+LONGEST_LINE = 65_536
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
@@ -28,7 +30,9 @@ class HttpServer:
     """Serves one application at one address."""
 
     def __init__(self, app: web.Application) -> None:
-        self._runner = web.AppRunner(app, access_log=None, logger=_protocol_log, shutdown_timeout=SHUTDOWN_TIMEOUT)
+        self._runner = web.AppRunner(
+            app, access_log=None, logger=_protocol_log, shutdown_timeout=SHUTDOWN_TIMEOUT, max_line_size=LONGEST_LINE
+        )
         self._site: web.TCPSite | None = None
         self._host = ""
 

@@ -13,6 +13,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from syncd.model.account import NOTHING_SAID, AccountState
 from syncd.model.records import FieldValue
+from syncd.model.userfilter import Condition
 
 # the source of what no directory gave
 MANUAL = "manual"
@@ -41,6 +42,35 @@ class UserState(enum.StrEnum):
     CANNOT_LOG_IN = "cannot-log-in"
     # gone from a directory; manual users never are
     MISSING = "missing"
+    # after too many failed logins, until an administrator activates them
+    LOCKED = "locked"
+
+
+class UserSort(enum.StrEnum):
+    """What lists of people are sorted by. Who has none comes last, by id."""
+
+    USERNAME = "username"
+    EMAIL = "email"
+    # last name, first name, further names
+    NAME = "name"
+    # in the order in which they were made
+    CREATED = "created"
+    LAST_LOGIN = "last_login"
+
+
+class UserOrder(NamedTuple):
+    """The order of a list."""
+
+    key: UserSort = UserSort.USERNAME
+    descending: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> UserOrder:
+        """ "name", or "-name" for descending. Raises ValueError."""
+        return cls(UserSort(text.removeprefix("-")), text.startswith("-"))
+
+    def __str__(self) -> str:
+        return ("-" if self.descending else "") + self.key.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +80,15 @@ class UserFilter:
     state: UserState = UserState.ALL
     # name of a directory that has or had them
     directory: str | None = None
-    # words that all occur in the username, the names or the primary email, in any order, without regard to case
+    # words that all occur in the username, the names, the primary email or the title, in any order, without regard to case
     text: str = ""
+    # ids
+    role: int | None = None
+    group: int | None = None
+    organization: int | None = None
+    unit: int | None = None
+    # what else must hold
+    condition: Condition | None = None
 
 
 class RoleGrant(NamedTuple):

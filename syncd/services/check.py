@@ -36,6 +36,8 @@ SAMPLE = 3
 _LOOK_AT = 200
 
 
+# what the lines about people are called
+SAMPLE_CHECK = "sample"
 # what the probe calls the step that the credentials are shown in
 _BIND = "bind"
 _NOT_TRIED = CheckLine(
@@ -146,7 +148,7 @@ class _Sample:
         for entry, record in people:
             yield _person_line(record, entry.dn, structure, identifiers.get(record.entry_id, frozenset()), role_map)
         for dn, issue in issues[:SAMPLE]:
-            yield CheckLine(name="sample", status=CheckStatus.WARN, text=f"{dn} could not be used: {issue.message}")
+            yield CheckLine(name=SAMPLE_CHECK, status=CheckStatus.WARN, text=f"{dn} could not be used: {issue.message}")
         if not people:
             yield _nobody(len(seen))
 
@@ -223,7 +225,9 @@ def _person_line(
     roles = ", ".join(sorted(role_map.roles_for(identifiers))) or "none"
     held = ", ".join(sorted(identifiers)) or "none"
     shown = ", ".join(f"{name}={_shown(value)}" for name, value in fields.items())
-    return CheckLine(name="sample", status=CheckStatus.PASS, text=f"{dn}: {shown}; role identifiers: {held}; roles: {roles}")
+    return CheckLine(
+        name=SAMPLE_CHECK, status=CheckStatus.PASS, text=f"{dn}: {shown}; role identifiers: {held}; roles: {roles}"
+    )
 
 
 def _path(key: str, structure: Structure) -> str:
@@ -244,7 +248,7 @@ def _shown(value: FieldValue) -> str:
 def _nobody(seen: int) -> CheckLine:
     text = f"none of the first {seen} entries could be used" if seen else "the search for people finds nobody"
     return CheckLine(
-        name="sample",
+        name=SAMPLE_CHECK,
         status=CheckStatus.FAIL,
         text=text,
         advice="Check `users.filter`, `users.base_dn`, `users.attributes` and what the bind account may read.",
@@ -252,4 +256,4 @@ def _nobody(seen: int) -> CheckLine:
 
 
 def _failure(error: SyncdError) -> CheckLine:
-    return CheckLine(name="sample", status=CheckStatus.FAIL, text=error.message, advice=error.hint)
+    return CheckLine(name=SAMPLE_CHECK, status=CheckStatus.FAIL, text=error.message, advice=error.hint)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, TextIO
 
+from syncd.errors import ExportFieldError
 from syncd.model.account import AccountState
 from syncd.model.records import CUSTOM_PREFIX, FieldValue
 from syncd.model.views import PersonView
@@ -72,15 +73,29 @@ def person_json(person: PersonView) -> Json:
     }
 
 
-def write_jsonl(people: Iterable[PersonView], stream: TextIO) -> int:
-    """One line of JSON for each person; how many."""
+def write_jsonl(people: Iterable[PersonView], stream: TextIO, *, fields: Sequence[str] = ()) -> int:
+    """One line of JSON for each person; how many. `fields`: only these, in this order."""
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
     count = 0
     for person in people:
-        line = encode(person_json(person))
+        line = encode(_chosen_json(person, fields) if fields else person_json(person))
         stream.write((line if line.isascii() else line.translate(_LINE_ENDS)) + "\n")
         count += 1
     return count
+
+
+def _chosen_json(person: PersonView, fields: Sequence[str]) -> Json:
+    everything = person_json(person) | {
+        "dns": [identity.dn for identity in person.directories],
+        "last_login_at": _time(person.last_login_at),
+        "login_count": person.login_count,
+        "failed_logins": person.failed_logins,
+    }
+    custom = everything["custom"]
+    return {
+        name: custom.get(name.removeprefix(CUSTOM_PREFIX)) if name.startswith(CUSTOM_PREFIX) else everything[name]
+        for name in fields
+    }
 
 
 # ---------------------------------------------------------------- CSV
@@ -91,18 +106,44 @@ CSV_COLUMNS = (
 )  # fmt: skip
 
 
-def write_csv(people: Iterable[PersonView], stream: TextIO, *, custom: Sequence[str] = ()) -> int:
+# what is exported only where it is asked for
+FURTHER_FIELDS = ("last_login_at", "login_count", "failed_logins")
+
+
+def write_csv(
+    people: Iterable[PersonView],
+    stream: TextIO,
+    *,
+    custom: Sequence[str] = (),
+    fields: Sequence[str] = (),
+    header: bool = True,
+) -> int:
     """A header and one row for each person (RFC 4180), `custom` naming the custom fields to add as "custom.NAME"; how many.
 
-    The stream must not translate line ends (`open(..., newline="")`).
+    `fields`: only these columns, in this order. The stream must not translate line ends (`open(..., newline="")`).
     """
     writer = csv.writer(stream)
-    writer.writerow([*CSV_COLUMNS, *(CUSTOM_PREFIX + name for name in custom)])
+    columns = (*CSV_COLUMNS, *FURTHER_FIELDS, *(CUSTOM_PREFIX + name for name in custom))
+    standard = [name for name in columns if name not in FURTHER_FIELDS]
+    places = [columns.index(name) for name in fields or standard]
+    if header:
+        writer.writerow([columns[place] for place in places])
     count = 0
     for person in people:
-        writer.writerow([*_cells(person), *(field_cell(person.custom.get(name)) for name in custom)])
+        further = (_time(person.last_login_at), person.login_count, person.failed_logins)
+        cells = [*_cells(person), *further, *(field_cell(person.custom.get(name)) for name in custom)]
+        writer.writerow([cells[place] for place in places])
         count += 1
     return count
+
+
+def require_fields(fields: Sequence[str], *, custom: Sequence[str]) -> None:
+    """Raises ExportFieldError for what cannot be exported."""
+    known = {*CSV_COLUMNS, *FURTHER_FIELDS, *(CUSTOM_PREFIX + name for name in custom)}
+    if unknown := [name for name in fields if name not in known]:
+        raise ExportFieldError(f"no field to export is called {', '.join(map(repr, unknown))}")
+    if len(set(fields)) < len(fields):
+        raise ExportFieldError("a field is named twice")
 
 
 def _cells(person: PersonView) -> list[str | int | None]:

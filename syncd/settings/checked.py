@@ -6,13 +6,16 @@ fields or the file system is in `checks`.
 
 from __future__ import annotations
 
+import ipaddress
 import re
+from email.utils import parseaddr
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator
 
 from syncd.model.dn import InvalidDN, normalize
+from syncd.model.events import TYPE_PATTERN
 from syncd.settings.duration import parse_duration
 from syncd.settings.filters import check_filter
 from syncd.settings.limits import parse_limit
@@ -72,6 +75,26 @@ def _split_url(text: str) -> SplitResult:
     return parts
 
 
+def _check_web_url(text: str) -> str:
+    """https://HOST[:PORT]/PATH, or http:// where WebhookSettings lets it."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError("not a URL: write https://hr.example.com/syncd") from None
+    if parts.scheme not in ("https", "http") or not parts.hostname or port == 0:
+        raise ValueError(f"{text!r} is not a URL of https: write https://hr.example.com/syncd")
+    if parts.username is not None or parts.password is not None or parts.fragment:
+        raise ValueError("a webhook's URL carries no credentials and no fragment: the signature says who sends")
+    return text
+
+
+def _check_event_type(text: str) -> str:
+    if not TYPE_PATTERN.fullmatch(text):
+        raise ValueError(f"{text!r} is no type of event: write access.revoked, or user.* for all about users")
+    return text
+
+
 def _check_store_url(text: str) -> str:
     backend = text.partition("://")[0].partition("+")[0]
     if backend not in _DATABASES or "://" not in text:
@@ -112,6 +135,25 @@ def _check_limit(text: str) -> str:
     return text
 
 
+def _check_network(text: str) -> str:
+    ipaddress.ip_network(text, strict=False)
+    return text
+
+
+def _check_sender(text: str) -> str:
+    address = parseaddr(text)[1]
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", address) or any(ord(character) < 32 for character in text):
+        raise ValueError(f"{text!r} is no sender: write syncd@example.com or Example Corp <syncd@example.com>")
+    return text
+
+
+def _check_public_url(text: str) -> str:
+    parts = _split_url(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(f"{text!r} is not where people reach syncd: write https://syncd.example.com")
+    return text
+
+
 def _number_as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
@@ -125,9 +167,14 @@ Duration = Annotated[str, AfterValidator(_check_duration)]
 ScheduleText = Annotated[Annotated[str, AfterValidator(check_schedule)] | None, BeforeValidator(_never_as_none)]
 FilterText = Annotated[str, AfterValidator(check_filter)]
 DnText = Annotated[str, AfterValidator(_check_dn)]
+WebUrl = Annotated[str, AfterValidator(_check_web_url)]
+EventType = Annotated[str, AfterValidator(_check_event_type)]
 LdapUrl = Annotated[str, AfterValidator(_check_ldap_url)]
 StoreUrl = Annotated[str, AfterValidator(_check_store_url)]
+Network = Annotated[str, AfterValidator(_check_network)]
 Listen = Annotated[str, AfterValidator(_check_listen)]
+SenderText = Annotated[str, AfterValidator(_check_sender)]
+PublicUrl = Annotated[str, AfterValidator(_check_public_url)]
 LimitText = Annotated[str, BeforeValidator(_number_as_text), AfterValidator(_check_limit)]
 AttributeName = Annotated[str, AfterValidator(_check_attribute)]
 DirectoryName = Annotated[str, AfterValidator(_check_name)]

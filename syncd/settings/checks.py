@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from urllib.parse import urlsplit
 
+from syncd.model.signature import key_of
+from syncd.settings.accounts import WebhookSettings
 from syncd.settings.directory import DirectorySettings
 from syncd.settings.secretfile import world_readable
 
@@ -38,6 +40,21 @@ def remarks(name: str, settings: DirectorySettings) -> Iterator[Remark]:
     yield from _transport(settings)
     yield from _files(settings)
     yield from _link(settings)
+
+
+def webhook_remarks(settings: WebhookSettings) -> Iterator[Remark]:
+    """What is to be said about one webhook."""
+    if settings.url is None:
+        return
+    if settings.secret is None:
+        yield Remark(("secret", "url"), "is missing, and url is set: events are never sent unsigned")
+    parts = urlsplit(settings.url)
+    if parts.scheme == "http" and not settings.plain_http and not _is_loopback(parts.hostname or ""):
+        yield Remark(("url", "plain_http"), "must be https://; http:// only goes to this machine, or with plain_http = true")
+    if settings.secret is not None and key_of(settings.secret.get_secret_value()) is None:
+        yield Remark(("secret",), 'is not base64 after "whsec_"')
+    if settings.ca_file is not None and (trouble := _unreadable(FilePath(settings.ca_file))):
+        yield Remark(("ca_file",), trouble)
 
 
 def _link(settings: DirectorySettings) -> Iterator[Remark]:

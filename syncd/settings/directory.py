@@ -46,6 +46,8 @@ class TlsSettings(Section):
     """PEM file of the client certificate, for SASL EXTERNAL."""
     key_file: Path | None = Field(default=None, examples=["/etc/syncd/client.key"])
     """PEM file of the client certificate's key; leave out when it is in cert_file."""
+    plain_logins: bool = False
+    """Whether passwords of people who log in may be sent to the servers without TLS. For a lab: whoever listens reads them."""
     verify: Literal["full", "none-insecure"] = "full"
     """`full` checks chain, names and expiry. `none-insecure` checks nothing, is logged at each connect, and is for a lab."""
 

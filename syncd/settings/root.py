@@ -10,7 +10,15 @@ from pydantic import Field, SecretStr, field_validator
 
 from syncd.model.records import PERSON_FIELDS
 from syncd.redaction import redact_url
-from syncd.settings.checked import CustomFieldName, DirectoryName, Duration, Listen, StoreUrl
+from syncd.settings.accounts import (
+    ExportSettings,
+    KeySettings,
+    LoginSettings,
+    MailSettings,
+    PasswordSettings,
+    WebhookSettings,
+)
+from syncd.settings.checked import CustomFieldName, DirectoryName, Duration, Listen, Network, StoreUrl
 from syncd.settings.directory import DirectorySettings, Section
 
 
@@ -35,7 +43,9 @@ class HttpSettings(Section):
     listen: Listen = "127.0.0.1:8080"
     """ADDRESS:PORT to listen on; [::1]:8080 for IPv6, port 0 for any free one."""
     operator_token: SecretStr | None = Field(default=None, min_length=16, examples=["0123456789abcdef"])
-    """Bearer token for the operator's API (runs, resync), 16 characters or more. Left out: those routes answer 403."""
+    """Bearer token that may do everything, 16 characters or more. Left out: only people with a session or a key are let in."""
+    trusted_proxies: list[Network] = Field(default=[], examples=[["127.0.0.1"]])
+    """Addresses or networks of proxies whose X-Forwarded-For says where a request comes from."""
 
 
 class LogSettings(Section):
@@ -52,6 +62,12 @@ class HistorySettings(Section):
 
     runs: Duration = "90d"
     """How long finished runs are kept."""
+    audit: Duration = "730d"
+    """How long audit events are kept; events for other systems with them."""
+    login_attempts: Duration = "90d"
+    """How long login attempts are kept."""
+    mail: Duration = "30d"
+    """How long the record of a mail is kept after it was sent or given up."""
 
 
 class RootSettings(Section):
@@ -65,12 +81,30 @@ class RootSettings(Section):
     """What is logged, and how."""
     history: HistorySettings = HistorySettings()
     """How long the past is kept."""
+    login: LoginSettings = LoginSettings()
+    """Logging in, and being locked out."""
+    passwords: PasswordSettings = PasswordSettings()
+    """Local passwords; those of directory users are the directory's."""
+    api_keys: KeySettings = KeySettings()
+    """API keys of people."""
+    mail: MailSettings = MailSettings()
+    """Mail to people. Without a host none is sent."""
+    export: ExportSettings = ExportSettings()
+    """Exports of people."""
+    webhooks: dict[DirectoryName, WebhookSettings] = {}
+    """Receivers of events, each under a name of its own."""
     custom_fields: dict[CustomFieldName, Literal["text", "integer", "boolean", "date", "datetime", "list"]] = Field(
         default={}, examples=[{"employee_number": "text"}]
     )
     """Further fields of a person: name = type."""
     administrator_roles: list[str] = ["administrator"]
     """Roles of the store that make somebody an administrator. No run disables the last person who has one, or takes it away."""
+    operator_roles: list[str] = ["operator"]
+    """Roles of the store whose holders see the status, ask for runs and decide about held plans."""
+    auditor_roles: list[str] = ["auditor"]
+    """Roles of the store whose holders may read everything and change nothing."""
+    max_avatar: int = Field(default=262_144, ge=1024, le=10_485_760)
+    """Bytes that the picture of a person may have."""
     directories: dict[DirectoryName, DirectorySettings] = {}
     """The directories, each under a name of its own: lower case letters, digits, - and _."""
 

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, select
 
 from syncd.model.plan import Action, Plan
 from syncd.store import schema as t
+from syncd.store.apply_access import moves_announced
 from syncd.store.apply_context import BATCH, Applying, batches
 from syncd.store.apply_issues import close_issues, open_issues
 from syncd.store.apply_links import GRANTS, MEMBERSHIPS, link_batches, write_links
@@ -93,11 +94,14 @@ def _write_digest(applying: Applying, plan: Plan) -> None:
 # ---------------------------------------------------------------- what surrounds people
 def _write_structure(applying: Applying, plan: Plan) -> None:
     present = [change for change in plan.role_identifiers if change.action is not Action.REMOVE]
+    moving = any(change.action is Action.UPDATE for change in plan.organizations)
+    moving = moving or any(change.action is Action.UPDATE for change in plan.units)
     organizations = sum(change.action is not Action.REMOVE for change in plan.organizations)
     units = sum(change.action is not Action.REMOVE for change in plan.units)
     with applying.transaction(organizations + units + len(plan.roles_created)) as connection:
-        write_organizations(connection, applying, plan.organizations)
-        write_units(connection, applying, plan.units)
+        with moves_announced(connection, applying, moving=moving):
+            write_organizations(connection, applying, plan.organizations)
+            write_units(connection, applying, plan.units)
         create_roles(connection, applying, plan.roles_created)
         load_roles(connection, applying, {link.target for link in (*plan.grants_added, *plan.grants_removed)})
         load_role_identifiers(connection, applying)

@@ -15,18 +15,20 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, Table, func, insert, select, update
 
 from syncd.errors import RunStateError, StoppedError, StoreError
+from syncd.model.caller import Caller
 from syncd.model.plan import Plan
 from syncd.store import schema as t
 from syncd.store.among import among
-from syncd.store.audit import Auditor
+from syncd.store.audit import RUN, Auditor
 from syncd.store.bulk import time_text
 from syncd.store.engine import write
+from syncd.store.journal import Journal
 from syncd.store.lease import fence
 
 T = TypeVar("T")
 
-# changes per transaction: some 50 ms, so that other writers wait no longer than that
-BATCH = 2000
+# changes per transaction: some 100 ms of new people and less of anything else, so that other writers wait no longer than that
+BATCH = 1000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,6 +57,8 @@ class Applying:
     identifiers: dict[str, str] = field(default_factory=dict)
     # name of a role, as the plan spells it -> number of the row
     roles: dict[str, int] = field(default_factory=dict)
+    # numbers of those that are not enabled, whoever made them
+    disabled: frozenset[int] = frozenset()
     at_text: str = field(init=False)
     auditor: Auditor = field(init=False)
     _done: int = field(init=False, default=0)
@@ -77,6 +81,18 @@ class Applying:
         self._done += changes
         if changes:
             self.progress(self._done)
+
+    def journal(self, connection: Connection) -> Journal:
+        """What writes events of this run that others write too."""
+        return Journal(connection, caller=Caller(name=RUN), at=self.at, run_id=self.run_id, directory=self.directory)
+
+    def look_at_organizations(self, connection: Connection) -> bool:
+        """Know which are not enabled; whether that is news."""
+        organizations = t.organizations.c
+        found = frozenset(connection.scalars(select(organizations.id).where(organizations.enabled.is_(False))))
+        news = found != self.disabled
+        self.disabled = found
+        return news
 
     def finish(self, connection: Connection, plan: Plan) -> None:
         """Mark the plan as applied whole; in its last transaction."""

@@ -14,7 +14,9 @@ from operator import attrgetter
 
 from sqlalchemy import Connection
 
+from syncd.accounts.gate import account_reasons
 from syncd.errors import StoreError
+from syncd.model.account import AccountState
 from syncd.model.plan import Link, PersonChange
 from syncd.model.records import ACCOUNT_FIELDS, FieldValue, PersonRecord
 from syncd.store import schema as t
@@ -33,6 +35,8 @@ from syncd.store.apply_values import (
 )
 from syncd.store.audit import CREATED
 from syncd.store.bulk import Block, Row, bulk_insert_all
+from syncd.store.searchrows import COLUMNS as SEARCH_COLUMNS
+from syncd.store.searchrows import SEARCHED, search_text
 
 # entry id -> what is given to a new person: keys of role identifiers, or names of roles
 Targets = Mapping[str, Sequence[str]]
@@ -96,9 +100,10 @@ def new_people(applying: Applying, changes: Sequence[PersonChange], ids: Sequenc
     granted = _link_rows(people, relations.grants, applying.roles, "role")
     linked = _link_rows(people, relations.memberships, applying.role_identifiers, "role identifier")
     extra = other_fields(names)
+    let_in = {id_ for id_, record in people if _can_log_in(applying, record)}
     return NewPeople(
         blocks=chain(
-            _blocks(applying, people, names, relations),
+            _blocks(applying, people, names, relations, let_in),
             [
                 (t.memberships, ("user_id", "role_identifier_id"), linked),
                 (t.grants, ("user_id", "role_id", "directory_id"), [(*row, applying.directory_id) for row in granted]),
@@ -110,27 +115,52 @@ def new_people(applying: Applying, changes: Sequence[PersonChange], ids: Sequenc
     )
 
 
-def _blocks(applying: Applying, people: Sequence[Person], names: Collection[str], relations: Relations) -> Iterator[Block]:
+def _can_log_in(applying: Applying, record: PersonRecord) -> bool:
+    """The login gate, for somebody of whom there is only what the directory says."""
+    organization, unit = record.fields.get("organization"), record.fields.get("unit")
+    if not isinstance(organization, str) or not isinstance(unit, str):
+        return False
+    if applying.disabled and applying.organizations.get(organization) in applying.disabled:
+        return False
+    return not account_reasons(AccountState.of(record.fields), now=applying.at)
+
+
+def _blocks(
+    applying: Applying, people: Sequence[Person], names: Collection[str], relations: Relations, let_in: Collection[int]
+) -> Iterator[Block]:
     """In this order PostgreSQL is busiest while there is most to be made."""
-    yield t.users, *_user_rows(applying, people, names)
+    yield t.users, *_user_rows(applying, people, names, let_in)
     yield t.identities, *_identity_rows(applying, people, names)
-    yield t.audit_events, CREATED, _events(applying, people, relations)
+    yield t.user_search, SEARCH_COLUMNS, _search_rows(people)
+    yield t.audit_events, CREATED, _events(applying, people, relations, let_in)
     access = (access_row(applying, id_, record.fields) for id_, record in people)
     yield t.access, ACCESS_COLUMNS, [row for row in access if row is not None]
 
 
-def _user_rows(applying: Applying, people: Sequence[Person], names: Collection[str]) -> tuple[Sequence[str], list[Row]]:
+def _user_rows(
+    applying: Applying, people: Sequence[Person], names: Collection[str], let_in: Collection[int]
+) -> tuple[Sequence[str], list[Row]]:
     texts = [name for name in PLAIN if name in names and name != "birthday"]
     at = applying.at_text
     rows: list[Row] = []
     for id_, record in people:
         get = record.fields.get
-        rows.append((id_, at, at, key_of(get("username")), key_of(get("email")), *[get(name) or None for name in texts]))
-    columns = ("id", "created_at", "updated_at", "username_key", "email_key", *texts)
+        keys = (key_of(get("username")), key_of(get("email")))
+        # 1 and 0, which SQLite binds faster and both take for a truth value
+        rows.append((id_, at, at, 1 if id_ in let_in else 0, *keys, *[get(name) or None for name in texts]))
+    columns = ("id", "created_at", "updated_at", "has_access", "username_key", "email_key", *texts)
     if "birthday" not in names:
         return columns, rows
     birthdays = [plain_value(record.fields.get("birthday")) for _, record in people]
     return (*columns, "birthday"), [(*row, day) for row, day in zip(rows, birthdays, strict=True)]
+
+
+def _search_rows(people: Sequence[Person]) -> list[Row]:
+    rows = []
+    for id_, record in people:
+        get = record.fields.get
+        rows.append((id_, search_text([value if isinstance(value := get(name), str) else None for name in SEARCHED])))
+    return rows
 
 
 def _identity_rows(applying: Applying, people: Sequence[Person], names: Collection[str]) -> tuple[Sequence[str], list[Row]]:
@@ -166,7 +196,7 @@ def _link_rows(people: Sequence[Person], targets: Targets, numbers: Mapping[str,
     return list(dict.fromkeys(rows))
 
 
-def _events(applying: Applying, people: Sequence[Person], relations: Relations) -> list[Row]:
+def _events(applying: Applying, people: Sequence[Person], relations: Relations, let_in: Collection[int]) -> list[Row]:
     memberships, grants, identifiers = relations.memberships, relations.grants, applying.identifiers
     created = applying.auditor.created("user.created", "user")
     rows = []
@@ -179,5 +209,8 @@ def _events(applying: Applying, people: Sequence[Person], relations: Relations) 
             roles["role_identifiers"] = tuple([identifiers[key] for key in keys])
         if names := grants.get(record.entry_id):
             roles["roles"] = tuple(names)
+        if id_ in let_in:
+            # in place of an access.granted of its own
+            roles["can_log_in"] = True
         rows.append(created(id_, {**after, **roles}))
     return rows

@@ -37,6 +37,7 @@ def _write_new(applying: Applying, changes: Sequence[PersonChange], relations: R
         return
     with applying.transaction() as connection:
         ids = reserve_ids(connection, t.users, len(changes))
+        applying.look_at_organizations(connection)
     numbered = zip(batches(changes), batches(ids), strict=True)
     postgresql = applying.engine.name == "postgresql"
     for count, (batch, numbers) in enumerate(numbered):
@@ -46,6 +47,9 @@ def _write_new(applying: Applying, changes: Sequence[PersonChange], relations: R
             people = people.made()
         with applying.transaction(people.changes) as connection:
             require_new(connection, _link_keys(batch), others=applying.linked_with)
+            if applying.look_at_organizations(connection):
+                # somebody switched one meanwhile, and so decided who can log in
+                people = new_people(applying, batch, numbers, relations)
             people.write(connection)
             if postgresql and count == 0 and len(changes) > BATCH:
                 # so that queries after a large import are planned well from the start, not when autovacuum comes by; from
@@ -60,6 +64,7 @@ def _write_together(
     created = [change for change in changes if change.action is Action.CREATE]
     known = [change for change in changes if change.action is not Action.CREATE]
     with applying.transaction(len(changes)) as connection:
+        applying.look_at_organizations(connection)
         let_go_of_names(connection, known, released)
         for batch in batches(known):
             write_changes(connection, applying, batch)

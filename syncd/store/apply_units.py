@@ -1,34 +1,44 @@
 """Units of a plan: made parents first, moved, let go children first.
 
-A unit belongs to the directory that brought it. One that someone has put people into by hand is not taken from under them:
-it stays, as a unit made by hand.
+A unit belongs to the directory that brought it. One that was made by hand, in the place and with the name of a new one, becomes
+the directory's, so that there are not two. One that someone has put people into by hand is not taken from under them: it stays,
+as a unit made by hand. Units made by hand, and people put into units by hand, go along with the unit they are in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from syncd.model.plan import Action, StructureChange
 from syncd.model.records import UnitRecord
+from syncd.model.text import fold
 from syncd.store import schema as t
 from syncd.store.among import among
+from syncd.store.announce import announce
 from syncd.store.apply_context import Applying, number_of
 from syncd.store.audit import write_changed
 
 Change = StructureChange[UnitRecord]
+# organization, the unit it lies in, folded name
+Place = tuple[int, int | None, str]
 
 
 def write_units(connection: Connection, applying: Applying, changes: Sequence[Change]) -> None:
     """Do the creations and updates, and know all of the directory's units by number afterwards. Raises StoreError."""
     applying.units = _known(connection, applying)
-    for change in _parents_first([change for change in changes if change.action is Action.CREATE]):
-        _create(connection, applying, change)
+    created = [change for change in changes if change.action is Action.CREATE]
+    by_hand = _made_by_hand(connection) if created else {}
+    for change in _parents_first(created):
+        _create(connection, applying, change, by_hand)
     for change in changes:
         if change.action is Action.UPDATE:
             _update(connection, applying, change)
     written = [change for change in changes if change.action is not Action.REMOVE]
+    if written:
+        carry_along(connection)
     write_changed(connection, [applying.auditor.structure(c, "unit", applying.units[c.key]) for c in written])
 
 
@@ -40,6 +50,7 @@ def remove_units(connection: Connection, applying: Applying, changes: Sequence[C
     write_changed(connection, [applying.auditor.structure(c, "unit", leaving[c.key]) for c in removed])
     numbers = set(leaving.values())
     own = (among(connection, t.access.c.unit_id, numbers), t.access.c.directory_id == applying.directory_id)
+    left = connection.scalars(select(t.access.c.user_id).where(*own)).all()
     connection.execute(update(t.access).where(*own).values(unit_id=None))
     kept = _in_use(connection, numbers)
     adopted = update(t.units).values(directory_id=None, external_key=None)
@@ -47,6 +58,7 @@ def remove_units(connection: Connection, applying: Applying, changes: Sequence[C
     gone = among(connection, t.units.c.id, numbers - kept)
     connection.execute(update(t.units).where(gone).values(parent_id=None))
     connection.execute(delete(t.units).where(gone))
+    announce(connection, left, journal=applying.journal(connection))
 
 
 def _known(connection: Connection, applying: Applying) -> dict[str, int]:
@@ -66,7 +78,7 @@ def _parents_first(changes: Iterable[Change]) -> Iterator[Change]:
         yield from reversed(branch)
 
 
-def _values(applying: Applying, record: UnitRecord) -> dict[str, object]:
+def _values(applying: Applying, record: UnitRecord) -> dict[str, Any]:
     return {
         "name": record.name,
         "organization_id": number_of(applying.organizations, record.organization, "organization"),
@@ -74,11 +86,24 @@ def _values(applying: Applying, record: UnitRecord) -> dict[str, object]:
     }
 
 
-def _create(connection: Connection, applying: Applying, change: Change) -> None:
+def _create(connection: Connection, applying: Applying, change: Change, by_hand: dict[Place, int]) -> None:
     assert change.after is not None
     own = {"directory_id": applying.directory_id, "external_key": change.key}
-    result = connection.execute(insert(t.units).values(**own, **_values(applying, change.after)))
-    applying.units[change.key] = int((result.inserted_primary_key or (0,))[0])
+    values = _values(applying, change.after)
+    number = by_hand.pop((values["organization_id"], values["parent_id"], fold(change.after.name)), None)
+    if number is not None:
+        connection.execute(update(t.units).where(t.units.c.id == number).values(**own, name=values["name"]))
+    else:
+        result = connection.execute(insert(t.units).values(**own, **values))
+        number = int((result.inserted_primary_key or (0,))[0])
+    applying.units[change.key] = number
+
+
+def _made_by_hand(connection: Connection) -> dict[Place, int]:
+    """Units made by hand by where they are and what they are called, in any spelling; of several the oldest."""
+    u = t.units.c
+    query = select(u.organization_id, u.parent_id, u.name, u.id).where(u.directory_id.is_(None)).order_by(u.id.desc())
+    return {(organization, parent, fold(name)): number for organization, parent, name, number in connection.execute(query)}
 
 
 def _update(connection: Connection, applying: Applying, change: Change) -> None:
@@ -90,6 +115,19 @@ def _update(connection: Connection, applying: Applying, change: Change) -> None:
     moved = (t.access.c.unit_id == number, t.access.c.organization_id != values["organization_id"])
     own = t.access.c.directory_id == applying.directory_id
     connection.execute(update(t.access).where(own, *moved).values(organization_id=values["organization_id"]))
+
+
+def carry_along(connection: Connection) -> None:
+    """Where a unit has come into another organization, take along what is in it: units made by hand, and access by hand."""
+    u, above, a = t.units.c, t.units.alias(), t.access.c
+    theirs = select(above.c.organization_id).where(above.c.id == u.parent_id).scalar_subquery()
+    strayed = update(t.units).where(u.directory_id.is_(None), u.organization_id != theirs).values(organization_id=theirs)
+    while connection.execute(strayed).rowcount:
+        pass
+    home = select(u.organization_id).where(u.id == a.unit_id).scalar_subquery()
+    by_hand = (a.directory_id.is_(None), a.unit_id.is_not(None))
+    lost = update(t.access).where(*by_hand, a.organization_id != home)
+    connection.execute(lost.values(organization_id=home))
 
 
 def _in_use(connection: Connection, numbers: set[int]) -> set[int]:

@@ -15,6 +15,7 @@ from syncd.model.plan import Action, PersonChange
 from syncd.model.records import ACCOUNT_FIELDS, FieldValue
 from syncd.store import schema as t
 from syncd.store.among import among
+from syncd.store.announce import announce
 from syncd.store.apply_context import Applying, require
 from syncd.store.apply_create import IDENTITY_COLUMNS
 from syncd.store.apply_names import NAMES, Name, claimed_by, final_name, given_up_by, key_of
@@ -34,9 +35,12 @@ from syncd.store.apply_values import (
 from syncd.store.audit import fields_text, write_changed
 from syncd.store.bulk import Row, Value, bulk_delete, bulk_insert, bulk_update
 from syncd.store.linked import present_in, unsettle
+from syncd.store.searchrows import SEARCHED, refresh_search
 
 # who may have lost a name meanwhile and takes it back
 _REGAINING = (Action.RETURN, Action.LINK)
+# what the login gate looks at
+_ACCESS_FIELDS = frozenset({*PLACE, *ACCOUNT_FIELDS})
 IDENTITY_KEYS = ("user_id", "directory_id")
 
 
@@ -53,6 +57,11 @@ def write_changes(connection: Connection, applying: Applying, changes: Sequence[
     others = [(user_id_of(change), name, change.fields[name][1]) for change in known for name in other_fields(change.fields)]
     write_other_fields(connection, others, replace=True)
     write_changed(connection, [_event(applying, change) for change in changes if _shows(change)])
+    announce(connection, [user_id_of(c) for c in changes if _may_change_access(c)], journal=applying.journal(connection))
+
+
+def _may_change_access(change: PersonChange) -> bool:
+    return change.action is not Action.UPDATE or not _ACCESS_FIELDS.isdisjoint(change.fields)
 
 
 def let_go_of_names(connection: Connection, changes: Sequence[PersonChange], released: dict[str, list[int]]) -> None:
@@ -168,6 +177,7 @@ def _write_users(connection: Connection, applying: Applying, changes: Sequence[P
     for names, rows in groups.items():
         columns = ("updated_at", *names)
         bulk_update(connection, t.users, columns=columns, keys=("id",), rows=rows, also="version = version + 1")
+    refresh_search(connection, [user_id_of(change) for change in changes if not change.fields.keys().isdisjoint(SEARCHED)])
 
 
 def _user_values(change: PersonChange, taken: dict[Name, int]) -> dict[str, Value]:

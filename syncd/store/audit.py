@@ -23,6 +23,7 @@ from syncd.store.schema import audit_events
 # columns of an event without `before` and `reason`, which creations have no use for
 CREATED = ("at", "actor", "run_id", "action", "subject_type", "subject_id", "directory", "after")
 CHANGED = (*CREATED, "before", "reason")
+BY_HAND = ("at", "actor", "request_id", "action", "subject_type", "subject_id", "directory", "before", "after", "reason")
 
 _PAST = {Action.CREATE: "created", Action.UPDATE: "updated", Action.REMOVE: "removed"}
 

@@ -3,16 +3,20 @@
 Everybody works through `read` and `write`: short transactions on a connection of their own. SQLite has one writer at a
 time, so a writing transaction says so at its beginning (BEGIN IMMEDIATE) and waits its turn; a deferred one that turned
 writer halfway would be refused with "database is locked" without any waiting.
+
+On PostgreSQL a writing transaction takes its turn by a lock as well: so the numbers of audit events are in the order of their
+commits, and whoever follows them by number misses none (syncd.services.events).
 """
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import URL, Connection, create_engine, event, make_url
 from sqlalchemy import Engine as Engine  # noqa: PLC0414 - the name under which bootstrap knows it
@@ -22,9 +26,10 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from syncd.errors import ConfigurationError, DatabaseUnavailableError
 from syncd.settings.root import StoreSettings
 from syncd.store.failures import BUSY_SECONDS, errors_translated
+from syncd.store.turns import Turns
 from syncd.store.types import to_json
 
-__all__ = ["WRITING", "errors_translated", "open_engine", "ping", "read", "write"]
+__all__ = ["WRITING", "errors_translated", "on_write", "open_engine", "ping", "read", "write"]
 
 # SQLite connections kept open: the last one to close would write the whole journal back into the file
 POOLED = 5
@@ -32,8 +37,17 @@ POOLED = 5
 CONNECT_SECONDS = 10
 # PostgreSQL: the server notices within idle + interval * count seconds that our machine is gone, and ends what we had begun
 KEEPALIVE = {"tcp_keepalives_idle": 20, "tcp_keepalives_interval": 5, "tcp_keepalives_count": 4}
+# One writer of audit events at a time. A writer that freezes inside its transaction must not keep the others out for good: the
+# server ends it after this many milliseconds.
+_FROZEN = 60_000
+_TURN = 0x73796E63  # "sync"
+_TAKE_TURN = f"SELECT set_config('idle_in_transaction_session_timeout', '{_FROZEN}', true), pg_advisory_xact_lock({_TURN})"
 # execution option of a transaction that writes, seen by the SQLite begin hook
 WRITING = "syncd_writing"
+# SQLite: whose turn it is in this process
+_turns: WeakKeyDictionary[Engine, Turns] = WeakKeyDictionary()
+# whom to tell of what was written
+_heard: WeakKeyDictionary[Engine, list[Callable[[], None]]] = WeakKeyDictionary()
 
 
 def open_engine(settings: StoreSettings) -> Engine:
@@ -148,10 +162,31 @@ def read(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def write(engine: Engine) -> Iterator[Connection]:
-    """A transaction that writes: committed at the end, rolled back on any exception. Raises StoreError."""
-    with errors_translated(), engine.connect().execution_options(**{WRITING: True}) as connection, connection.begin():
+def write(engine: Engine, *, ordered: bool = True) -> Iterator[Connection]:
+    """A transaction that writes: committed at the end, rolled back on any exception. Raises StoreError.
+
+    `ordered=False`: it writes no audit events, so on PostgreSQL it need not wait for those that do.
+    """
+    options = {WRITING: True}
+    turn = _turns.setdefault(engine, Turns()).take(timeout=BUSY_SECONDS) if engine.name == "sqlite" else nullcontext()
+    with turn, errors_translated(), engine.connect().execution_options(**options) as connection, connection.begin():
+        if ordered and engine.name == "postgresql":
+            connection.exec_driver_sql(_TAKE_TURN)
         yield connection
+    if ordered:
+        for heard in tuple(_heard.get(engine, ())):
+            heard()
+
+
+def on_write(engine: Engine, heard: Callable[[], None]) -> Callable[[], None]:
+    """Have `heard` called, in whatever thread, whenever this process has written what may be audit events; what to call to end
+    that."""
+    _heard.setdefault(engine, []).append(heard)
+
+    def forget() -> None:
+        _heard[engine].remove(heard)
+
+    return forget
 
 
 def ping(engine: Engine) -> None:

@@ -18,6 +18,7 @@ from syncd.model.text import fold
 from syncd.store import schema as t
 from syncd.store.changerows import unpack
 from syncd.store.holds import OPEN, objection_of
+from syncd.store.searchrows import SEARCHED, search_text
 
 REPORT = "This is an error of syncd: please report it with this line. Such rows give nobody anything."
 REFOLD = "A version of syncd or Python that folds names differently wrote them: please report it with this line."
@@ -41,6 +42,7 @@ _REFERENCES: tuple[tuple[Column[Any], Column[Any]], ...] = (
     (t.access.c.user_id, t.users.c.id),
     (t.grants.c.user_id, t.users.c.id),
     (t.memberships.c.user_id, t.users.c.id),
+    (t.user_search.c.user_id, t.users.c.id),
     (t.access.c.organization_id, t.organizations.c.id),
     (t.access.c.unit_id, t.units.c.id),
     (t.access.c.directory_id, t.directories.c.id),
@@ -151,7 +153,17 @@ def _folded(connection: Connection) -> Problems | None:
         wrong += [str(written) for written, stored in rows if fold(written or "") != stored]
     rows = _streamed(connection, select(t.identities.c.dn, t.identities.c.dn_key))
     wrong += [written for written, stored in rows if _dn_key(written) != stored]
+    wrong += _unsearched(connection)
     return Problems(f"{len(wrong)} names are not found by their keys: {_shown(wrong)}", REFOLD) if wrong else None
+
+
+def _unsearched(connection: Connection) -> Iterator[str]:
+    """People whom a search would not find by what they are called."""
+    fields = [t.users.c[name] for name in SEARCHED]
+    rows = select(t.users.c.id, t.user_search.c.text, *fields).outerjoin(t.user_search, t.user_search.c.user_id == t.users.c.id)
+    for id_, text, *values in _streamed(connection, rows):
+        if text != search_text(values):
+            yield f"user {id_}"
 
 
 def _plans(connection: Connection) -> Problems | None:

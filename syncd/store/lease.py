@@ -65,7 +65,7 @@ class SqlLease:
     @contextmanager
     def _hold_file(self, directory: str) -> Iterator[int]:
         with _locked_file(self.path(directory), directory):
-            with write(self._engine) as connection:
+            with write(self._engine, ordered=False) as connection:
                 epoch = raise_epoch(connection, directory, holder=_myself(), at=self._clock.now())
             yield epoch
 

@@ -11,13 +11,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, delete, exists, func, select, update
 
+from syncd.model.caller import Caller
 from syncd.store import schema as t
 from syncd.store.among import among
-from syncd.store.audit import Auditor, fields_text, write_changed
+from syncd.store.announce import announce, announce_deletion
+from syncd.store.audit import RUN, Auditor, fields_text, write_changed
 from syncd.store.bulk import time_text
 from syncd.store.engine import read, write
+from syncd.store.journal import Journal
 from syncd.store.lease import fence
 
+# what names people by number alone
+_BY_NUMBER = (t.access.c.user_id, t.grants.c.user_id, t.memberships.c.user_id, t.user_search.c.user_id)
 # people per transaction: everything of theirs goes with each
 BATCH = 500
 
@@ -44,9 +49,13 @@ def purge_people(
             if epoch is not None:
                 fence(connection, directory, epoch)
             people = _gone(connection, directory, missing_before)
+            journal = Journal(connection, caller=Caller(name=RUN), at=at, run_id=run_id, directory=directory)
+            announce_deletion(connection, [person.id for person in people if not person.elsewhere], journal=journal)
             write_changed(connection, [_event(auditor, person) for person in people])
             delete_users(connection, [person.id for person in people if not person.elsewhere])
-            _delete_entries(connection, directory, [person.id for person in people if person.elsewhere], at=at)
+            staying = [person.id for person in people if person.elsewhere]
+            _delete_entries(connection, directory, staying, at=at)
+            announce(connection, staying, journal=journal)
         purged += len(people)
     return purged
 
@@ -59,7 +68,7 @@ def count_purgeable(connection: Connection, directory: str, *, missing_before: d
 
 def delete_users(connection: Connection, user_ids: Sequence[int]) -> None:
     """Delete people with everything that is theirs; the one way to do it, since not all of it goes by a foreign key."""
-    for column in (t.access.c.user_id, t.grants.c.user_id, t.memberships.c.user_id, t.users.c.id):
+    for column in (*_BY_NUMBER, t.users.c.id):
         connection.execute(delete(column.table).where(among(connection, column, user_ids)))
 
 

@@ -25,11 +25,13 @@ from syncd.model.views import (
     RoleView,
     UnitView,
     UserFilter,
+    UserOrder,
 )
-from syncd.store import queries_journal, queries_people, queries_structure
+from syncd.store import queries_journal, queries_people, queries_structure, userlists
 from syncd.store.engine import read
 
 EVERYBODY = UserFilter()
+BY_USERNAME = UserOrder()
 
 
 class Queries:
@@ -41,10 +43,23 @@ class Queries:
         self._clock = clock or SystemClock()
 
     # ------------------------------------------------------------ people
-    def users(self, wanted: UserFilter = EVERYBODY, *, limit: int = 50, after: str | None = None) -> Page[PersonView]:
-        """A page of people by username; `after` is the `next` of the page before. Raises UsageError."""
+    def users(
+        self,
+        wanted: UserFilter = EVERYBODY,
+        *,
+        order: UserOrder = BY_USERNAME,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page[PersonView]:
+        """A page of people; `after` is the `next` of the page before, in the same order. Raises UsageError."""
+        now = self._clock.now()
         with read(self._engine) as connection:
-            return queries_people.list_people(connection, wanted, limit=limit, after=after, now=self._clock.now())
+            return userlists.list_people(connection, wanted, order=order, limit=limit, after=after, now=now)
+
+    def count_users(self, wanted: UserFilter = EVERYBODY) -> int:
+        """How many a list shows altogether."""
+        with read(self._engine) as connection:
+            return userlists.count_people(connection, wanted, now=self._clock.now())
 
     def user(self, text: str) -> PersonView:
         """The person with this id, username, email, DN or entry id; "id:7" names the kind. Raises NotFoundError, and
@@ -60,9 +75,9 @@ class Queries:
             raise NotFoundError(f"there is no user {user_id}")
         return found[0]
 
-    def iter_people(self) -> Generator[PersonView]:
-        """Everybody by id, from one state of the store, with flat memory; see `syncd.store.queries_people.iter_people`."""
-        return queries_people.iter_people(self._engine, now=self._clock.now())
+    def iter_people(self, wanted: UserFilter = EVERYBODY) -> Generator[PersonView]:
+        """People by id, from one state of the store, with flat memory; see `syncd.store.userlists.iter_people`."""
+        return userlists.iter_people(self._engine, wanted, now=self._clock.now())
 
     def dn_history(self, user_id: int) -> tuple[DnPeriod, ...]:
         """Every DN a person has or had, newest first, directory by directory."""

@@ -12,16 +12,20 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, delete, exists, insert, or_, select, update
 
-from syncd.errors import NotFoundError, UsageError
+from syncd.errors import NotFoundError, StateError, UsageError
+from syncd.model.caller import Caller
 from syncd.model.dn import InvalidDN, normalize
 from syncd.services.ports import Relinked
 from syncd.store import schema as t
+from syncd.store.announce import announce, announce_deletion
 from syncd.store.audit import Auditor, fields_text, write_changed
 from syncd.store.bulk import time_text
 from syncd.store.engine import write
+from syncd.store.journal import Journal
 from syncd.store.lease import fence
 from syncd.store.linked import unsettle
 from syncd.store.purge import delete_users
+from syncd.store.searchrows import refresh_search
 
 # what a user has that no directory gave: nobody may lose it by a link
 _OWN_TABLES = (t.group_members, t.passwords, t.api_keys, t.owned_records)
@@ -39,13 +43,14 @@ class SqlLinkStore:
         with write(self._engine) as connection:
             fence(connection, directory, epoch)
             auditor = Auditor(directory=directory, run_id=None, at=time_text(at), actor=actor)
+            journal = Journal(connection, caller=Caller(name=actor), at=at, directory=directory)
             target, found = _user(connection, user_id), _entry(connection, directory, entry, is_dn=is_dn)
             source = _user(connection, found.user_id)
             _require_linkable(connection, target, source, found, directory=directory)
             _move(connection, found, target.id)
             values = {"manual": False} if target.manual else {}
             _touch(connection, target.id, at=at, **values)
-            what = _leave(connection, source, at=at)
+            what = _leave(connection, source, journal=journal)
             unsettle(connection, [target.id, source.id])
             after = fields_text({"entry_id": found.entry_id, "dn": found.dn, "from_user": source.id, **values})
             before = fields_text({"user": source.id, "username": source.username, "entry_id": found.entry_id})
@@ -53,9 +58,11 @@ class SqlLinkStore:
                 connection,
                 [
                     auditor.changed("user.linked", "user", target.id, before=None, after=after, reason=reason),
-                    auditor.changed(_EVENTS[what], "user", source.id, before=before, after=None, reason=reason),
+                    auditor.changed(_EVENTS[what], "user", source.id, before=before, after=_outcome(what), reason=reason),
                 ],
             )
+            left = [target.id] if what == "deleted" else [target.id, source.id]
+            announce(connection, left, journal=journal)
         return Relinked(user_id=target.id, other_id=source.id, dn=found.dn, other=what)
 
     def unlink(self, user_id: int, *, directory: str, actor: str, reason: str, at: datetime, epoch: int) -> Relinked:
@@ -65,11 +72,12 @@ class SqlLinkStore:
             user = _user(connection, user_id)
             found = _identity_of(connection, user_id, directory)
             if found is None:
-                raise UsageError(f"user {user_id} has no entry of {directory}")
+                raise StateError(f"user {user_id} has no entry of {directory}")
             if not user.manual and not _has_other(connection, user_id, found.directory_id):
-                raise UsageError(f"user {user_id} has no other entry than {found.dn}: it is a user of its own already")
+                raise StateError(f"user {user_id} has no other entry than {found.dn}: it is a user of its own already")
             made = insert(t.users).values(enabled=user.enabled, created_at=at, updated_at=at).returning(t.users.c.id)
             new_id = int(connection.execute(made).scalar_one())
+            refresh_search(connection, [new_id])
             _move(connection, found, new_id)
             _touch(connection, user_id, at=at)
             unsettle(connection, [user_id, new_id])
@@ -81,10 +89,17 @@ class SqlLinkStore:
                     auditor.changed("user.created", "user", new_id, before=None, after=what, reason=reason),
                 ],
             )
+            journal = Journal(connection, caller=Caller(name=actor), at=at, directory=directory)
+            announce(connection, [user_id, new_id], journal=journal)
         return Relinked(user_id=user_id, other_id=new_id, dn=found.dn, other="created")
 
 
 _EVENTS = {"stays": "user.unlinked", "deleted": "user.merged", "kept": "user.merged"}
+
+
+def _outcome(what: str) -> str | None:
+    """What an event says of a user whose last entry went."""
+    return None if what == "stays" else fields_text({"deleted": what == "deleted"})
 
 
 # ---------------------------------------------------------------- who and what
@@ -157,18 +172,19 @@ def _move(connection: Connection, entry: Row[Any], user_id: int) -> None:
         connection.execute(update(table).where(*here).values(user_id=user_id))
 
 
-def _leave(connection: Connection, source: Row[Any], *, at: datetime) -> str:
+def _leave(connection: Connection, source: Row[Any], *, journal: Journal) -> str:
     """What becomes of the user whose entry went: "stays" with others, "deleted", or "kept" for what is their own."""
     remaining = select(t.identities.c.user_id).where(t.identities.c.user_id == source.id)
     if connection.execute(remaining.limit(1)).first() is not None:
-        _touch(connection, source.id, at=at)
+        _touch(connection, source.id, at=journal.at)
         return "stays"
     if source.last_login_at is None and not _has_own(connection, source.id):
+        announce_deletion(connection, [source.id], journal=journal)
         delete_users(connection, [source.id])
         return "deleted"
     connection.execute(delete(t.sessions).where(t.sessions.c.user_id == source.id))
     # of no directory any more, so made by hand; their names are the other user's now
-    _touch(connection, source.id, at=at, manual=True, enabled=False, username_key=None, email_key=None)
+    _touch(connection, source.id, at=journal.at, manual=True, enabled=False, username_key=None, email_key=None)
     return "kept"
 
 

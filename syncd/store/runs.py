@@ -53,7 +53,7 @@ class SqlRunStore:
         if queued is not None and queued.mode.covers(mode):
             return queued, False
         values = {"directory": directory, "mode": mode.value, "trigger": trigger.value, "actor": actor, "requested_at": at}
-        with write(self._engine) as connection:
+        with write(self._engine, ordered=False) as connection:
             for _ in range(_ATTEMPTS):
                 row = _started_after(connection, directory, mode, since) if since is not None else None
                 row = row or _raise_mode(connection, directory, mode)
@@ -106,7 +106,7 @@ class SqlRunStore:
 
     def _step(self, run_id: int, before: Outcome, **values: Any) -> Run:
         step = update(t.runs).where(t.runs.c.id == run_id, t.runs.c.outcome == before.value)
-        with write(self._engine) as connection:
+        with write(self._engine, ordered=False) as connection:
             row = connection.execute(step.values(**values).returning(*t.runs.c)).first()
         if row is None:
             now = self.get(run_id).outcome
@@ -126,7 +126,7 @@ class SqlRunStore:
             message="The process that did this run ended without finishing it.",
             advice="Nothing to do: the next run completes what this one left.",
         )  # fmt: skip
-        with write(self._engine) as connection:
+        with write(self._engine, ordered=False) as connection:
             return sorted(connection.execute(abandon.returning(t.runs.c.id)).scalars())
 
     # ------------------------------------------------------------ looking
@@ -162,7 +162,7 @@ class SqlRunStore:
         """Delete finished runs older than that, except each directory's last complete one; how many."""
         kept = select(func.max(t.runs.c.id)).where(*_COMPLETE_READ).group_by(t.runs.c.directory)
         old = delete(t.runs).where(t.runs.c.finished_at < finished_before, t.runs.c.id.not_in(kept))
-        with write(self._engine) as connection:
+        with write(self._engine, ordered=False) as connection:
             return connection.execute(old).rowcount
 
     def _one(self, wanted: Select[Any]) -> Run | None:

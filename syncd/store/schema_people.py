@@ -70,10 +70,20 @@ users = Table(
     Column("updated_at", UtcTime, nullable=False),
     # one more with every change: the ETag
     Column("version", Integer, nullable=False, server_default="1"),
+    # whether they could log in when that was last told to others (syncd.store.announce)
+    Column("has_access", Boolean, nullable=False, server_default=false()),
+    # for how many days before its end the password's expiry was last mailed
+    Column("password_warned", Integer),
     CheckConstraint("auth_status IN ('active', 'locked', 'reset', 'expired')", name="auth_status"),
     **AUTOINCREMENT,
 )
 index_where("ix_users_break_glass", users, ("id",), condition="break_glass")
+# the few that views look for
+index_where("ix_users_disabled", users, ("id",), condition="NOT enabled")
+index_where("ix_users_not_active", users, ("auth_status",), condition="auth_status <> 'active'")
+index_where("ix_users_no_access", users, ("id",), condition="NOT has_access")
+index_where("ix_users_manual", users, ("id",), condition="manual")
+index_where("ix_users_last_login_at", users, ("last_login_at", "id"), condition="last_login_at IS NOT NULL")
 index_where("ix_users_owner_unit_id", users, ("owner_unit_id",), condition="owner_unit_id IS NOT NULL")
 
 user_emails = Table(
@@ -113,6 +123,11 @@ user_avatars = Table(
     Column("data", LargeBinary, nullable=False),
     # SHA-256 of the data, hexadecimal: the ETag
     Column("digest", Text, nullable=False),
+)
+
+# what people are looked for by, and lists by name are sorted by: syncd.store.searchrows
+user_search = Table(
+    "user_search", metadata, named("user_id", primary_key=True), Column("text", Key, nullable=False, index=True)
 )
 
 # access to an organization and, inside it, to a unit; none at all means no login. A directory gives one, hands any number
@@ -177,8 +192,14 @@ identities = Table(
 index_where("ix_identities_link_key", identities, ("link_key",), condition="link_key IS NOT NULL")
 # whom a directory must map anew; nearly always empty
 index_where("ix_identities_unsettled", identities, ("directory_id",), condition="length(fingerprint) = 0")
+index_where("ix_identities_disabled", identities, ("user_id",), condition="account_disabled")
 # what a purge looks for; empty on a healthy day, so that looking costs nothing
 index_where("ix_identities_missing", identities, ("directory_id", "missing_since"), condition="missing_since IS NOT NULL")
+
+# whom time alone lets in or keeps out (syncd.daemon.announcing)
+for _time in ("locked_until", "valid_from", "expires_at", "password_expires_at"):
+    _column = f"account_{_time}"
+    index_where(f"ix_identities_{_column}", identities, (_column,), condition=f"{_column} IS NOT NULL")
 
 # a row is written when a DN is replaced: most people never have one
 dn_history = Table(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from sqlalchemy import (
     Column,
     ForeignKey,
+    Integer,
     Table,
     Text,
     UniqueConstraint,
@@ -27,6 +28,8 @@ roles = Table(
     Column("description", Text, nullable=False, server_default=""),
     Column("created_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
+    # one more with every change: the ETag
+    Column("version", Integer, nullable=False, server_default="1"),
     **AUTOINCREMENT,
 )
 
@@ -46,6 +49,7 @@ groups = Table(
     Column("name_key", Key, nullable=False, unique=True),
     Column("description", Text, nullable=False, server_default=""),
     Column("created_at", UtcTime, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),
     **AUTOINCREMENT,
 )
 

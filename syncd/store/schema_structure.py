@@ -49,6 +49,8 @@ organizations = Table(
     directory_id(nullable=True),
     Column("created_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
+    # one more with every change by hand: the ETag
+    Column("version", Integer, nullable=False, server_default="1"),
     **AUTOINCREMENT,
 )
 
@@ -76,6 +78,7 @@ units = Table(
     directory_id(nullable=True),
     # UnitRecord.key, NULL for a unit made by hand
     Column("external_key", Key),
+    Column("version", Integer, nullable=False, server_default="1"),
     UniqueConstraint("directory_id", "external_key"),
     **AUTOINCREMENT,
 )

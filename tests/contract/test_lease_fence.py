@@ -85,7 +85,7 @@ def test_a_holder_whose_session_was_ended_commits_nothing_once_somebody_else_has
 
 def end_lease_session(engine: Engine) -> None:
     ended = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = "
-    with write(engine) as connection:
+    with write(engine, ordered=False) as connection:
         found = connection.execute(text(f"{ended} (SELECT oid FROM pg_database WHERE datname = current_database())"))
         assert found.scalars().all() == [True]
 

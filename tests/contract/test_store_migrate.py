@@ -7,7 +7,9 @@ import stat
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -18,7 +20,9 @@ from sqlalchemy import Engine, inspect, select, text
 from syncd.errors import SchemaOutdatedError
 from syncd.settings.root import StoreSettings
 from syncd.store import migrate, schema
+from syncd.store.announce import strayed
 from syncd.store.engine import open_engine, read, write
+from tests.fakes.people_rows import NOON, Rows
 from tests.servers.postgres import PostgresServer
 
 # everything PostgreSQL knows of a schema, as text
@@ -123,6 +127,35 @@ def test_a_store_of_the_first_version_keeps_its_runs_and_its_numbers(empty: Engi
     with write(empty) as connection:
         connection.execute(schema.runs.insert(), [run])
         assert connection.execute(select(schema.runs.c.id, schema.runs.c.verdict)).all() == [(1, None), (3, None)]
+
+
+def test_who_could_log_in_before_can_be_told_of_afterwards(empty: Engine) -> None:
+    """An upgrade tells of nobody, but knows who has access, so that the first who loses it is told of."""
+    migrate.upgrade(empty)
+    make = Rows(empty)
+    on, off, corp = make.organization("On"), make.organization("Off", enabled=False), make.directory()
+    places = {on: make.unit(on, "Main"), off: make.unit(off, "Main")}
+    states: list[dict[str, Any]] = [{}, {"enabled": False}, {"auth_status": "locked"}, {"manual": True}]
+    entries: list[dict[str, Any]] = [
+        {},
+        {"account_disabled": True},
+        {"missing_since": NOON},
+        {"account_expires_at": NOON},
+        {"account_valid_from": NOON},
+        {"account_password_must_change": True},
+    ]
+    for number, (state, entry, place) in enumerate(product(states, entries, (on, off, None))):
+        user = make.user(f"u{number}", **state)
+        make.identity(user, corp, f"uid=u{number}", **entry)
+        if place is not None:
+            make.access(user, place, places[place] if number % 4 else None)
+    migrate.downgrade(empty, "0003")
+    migrate.upgrade(empty)
+    with read(empty) as connection:
+        assert strayed(connection, now=datetime.now(UTC)) == []
+        told = set(connection.scalars(select(schema.users.c.has_access)))
+        assert told == {True, False}
+        assert connection.scalars(select(schema.audit_events.c.id)).all() == []
 
 
 def test_check_demands_the_schema_of_this_version(empty: Engine) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import MagicMock
 
 from syncd.clock import Clock, SystemClock
 from syncd.errors import NotFoundError, PlanClosedError, SchemaOutdatedError, StoreError
@@ -27,6 +28,11 @@ async def until(condition: Callable[[], bool], *, seconds: float = 10) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - threads bring it about too
             await asyncio.sleep(0.005)
+
+
+def now() -> datetime:
+    """For what a real process shall find due."""
+    return datetime.now(UTC)
 
 
 class FakeClock:
@@ -286,6 +292,10 @@ class FakeRuntime:
         self.watches = FakeWatches()
         self.plans = self.holds = FakePlans(self.runs)
         self.lease = FakeLease()
+        self.management: Any = MagicMock()
+        # no export waits
+        self.management.exports.work.return_value = None
+        self.management.announcing.look.return_value = 0
         self.store_error: StoreError | None = None
         self.schema_error: SchemaOutdatedError | None = None
         self.schema_checks = 0

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
-from typing import Protocol
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient
 from pydantic import SecretStr
 
+from syncd.accounts.tokens import Token
 from syncd.errors import NotFoundError
 from syncd.http.app import make_app
-from syncd.http.routes import ROUTES
 from syncd.http.routing import Route
+from syncd.http.table import ROUTES
 from syncd.metrics import Metrics
+from syncd.model.caller import Caller
 from syncd.model.hold import HeldPlan
 from syncd.model.run import Mode, Run, Trigger
 from syncd.services.health import DaemonFacts, DirectoryFacts, HealthReport, RunningFacts, assess
@@ -32,6 +35,9 @@ class FakeHost:
         self.plans = FakePlans(self.runs)
         self.metrics = Metrics(version="1.2.3")
         self.operator_token: SecretStr | None = SecretStr(self.token)
+        self.management: Any = None
+        # secret of a token -> whose it is
+        self.callers: dict[str, Caller] = {}
         self.requested: list[tuple[str, Mode]] = []
         self.complete: Run | None = None
         self.attempt: Run | None = None
@@ -62,6 +68,13 @@ class FakeHost:
             stale_before=START - timedelta(minutes=15),
         )
         return assess(START, self._daemon(), (corp,))
+
+    def now(self) -> datetime:
+        return START
+
+    async def resolve(self, token: Token, *, request_id: str) -> Caller | None:
+        caller = self.callers.get(token.secret)
+        return caller and replace(caller, request_id=request_id)
 
     async def request_run(self, directory: str, *, mode: Mode, actor: str) -> tuple[Run, bool]:
         if directory != "corp":

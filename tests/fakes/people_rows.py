@@ -11,6 +11,7 @@ from syncd.model.dn import normalize
 from syncd.model.text import fold
 from syncd.store import schema as t
 from syncd.store.engine import write
+from syncd.store.searchrows import refresh_search
 from syncd.store.types import to_json
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -51,6 +52,9 @@ class Rows:
             updated_at=NOON,
         )  # fmt: skip
 
+    def group(self, name: str) -> int:
+        return self._number(t.groups, name=name, name_key=fold(name), created_at=NOON)
+
     def role_identifier(self, directory: int, identifier: str, *, dn: str | None = None) -> int:
         return self._number(t.role_identifiers, directory_id=directory, external_key=identifier, identifier=identifier, dn=dn)
 
@@ -61,8 +65,12 @@ class Rows:
         defaults = {
             "username": username, "username_key": fold(username) if username else None,
             "email": email, "email_key": fold(email) if email else None, "created_at": NOON, "updated_at": NOON,
+            # as of somebody of whom nobody was told
+            "has_access": False,
         }  # fmt: skip
         number = self._number(t.users, **(defaults | values))
+        with write(self._engine) as connection:
+            refresh_search(connection, [number])
         for position, email in enumerate(emails):
             self.row(t.user_emails, user_id=number, position=position, email=email)
         for position, tag in enumerate(tags):

@@ -81,10 +81,14 @@ def syncd(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Resul
 
 
 def on_a_terminal(
-    arguments: Sequence[str | Path], *, env: Mapping[str, str] | None = None, timeout: float = 60
+    arguments: Sequence[str | Path], *, env: Mapping[str, str] | None = None, timeout: float = 60, answer: bytes = b""
 ) -> tuple[int, str]:
-    """Run `syncd ARGUMENTS` with a terminal for all three streams; the exit code and everything that was shown."""
+    """Run `syncd ARGUMENTS` with a terminal for all three streams; the exit code and everything that was shown.
+
+    `answer`: what is typed, before anybody asks.
+    """
     leader, follower = pty.openpty()
+    os.write(leader, answer)
     process = subprocess.Popen(
         [*COMMAND, *map(str, arguments)],
         stdin=follower, stdout=follower, stderr=follower, close_fds=True, env=environment({"TERM": "xterm", **(env or {})}),

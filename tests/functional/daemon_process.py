@@ -102,6 +102,11 @@ class Daemon:
             with error:
                 return error.code, json.load(error)
 
+    def text(self, path: str) -> str:
+        """The text of an answer."""
+        with urllib.request.urlopen(self.url + path, timeout=PATIENCE) as answer:
+            return str(answer.read().decode())
+
     def until_health(self, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Wait for the answer of /healthz to be so."""
         found: dict[str, Any] = {}

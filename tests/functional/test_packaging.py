@@ -55,7 +55,7 @@ def test_requirements_are_exact_hashed_and_name_no_index(name: str) -> None:
     assert blocks
     for block in blocks:
         first, *rest = [line.strip().removesuffix(" \\") for line in block.splitlines()]
-        assert re.fullmatch(r"[a-z0-9-]+==[0-9][\w.]*( ; .+)?", first), first
+        assert re.fullmatch(r"[a-z0-9-]+(\[[a-z0-9,-]+\])?==[0-9][\w.]*( ; .+)?", first), first
         assert rest, f"{first} has no hash"
         assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", line) for line in rest), first
 

@@ -251,6 +251,16 @@ def test_what_cannot_be_tidied_is_tried_again(error: Exception) -> None:
     assert _tidy(runtime)
 
 
+def test_tidying_lets_passwords_age_and_tries_again_when_it_cannot() -> None:
+    runtime = FakeRuntime(settings_of("corp"), clock=FakeClock())
+    look = runtime.management.password_age.expire_and_warn
+    look.side_effect = DatabaseUnavailableError()
+    assert not _tidy(runtime)
+    look.side_effect = None
+    assert _tidy(runtime)
+    assert [call.args for call in look.call_args_list] == [(START,), (START,)]
+
+
 def test_tidying_stops_when_the_daemon_does() -> None:
     runtime = FakeRuntime(settings_of("corp"), clock=FakeClock())
     assert not _tidy(runtime, stopping=True)

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def tree(kind: type[SyncdError]) -> Iterator[type[SyncdError]]:
     yield kind
     for child in kind.__subclasses__():
-        if child.__module__ == SyncdError.__module__:
+        if child.__module__.startswith("syncd.errors."):
             yield from tree(child)
 
 

@@ -74,9 +74,9 @@ async def test_without_a_configured_token_the_routes_are_closed_and_say_how_to_o
 ) -> None:
     host.operator_token = None
     answer = await client.post(SYNC, headers={"Authorization": "Bearer anything-at-all-here"})
-    assert answer.status == 403
+    assert answer.status == 401
     body = await problem(answer)
-    assert body["code"] == "forbidden"
+    assert body["code"] == "unauthorized"
     assert "http.operator_token" in body["advice"]
 
 

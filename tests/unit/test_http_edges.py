@@ -12,8 +12,8 @@ from aiohttp.test_utils import TestClient
 from structlog.testing import capture_logs
 
 from syncd.http.middleware import SECURITY_HEADERS
-from syncd.http.routes import ROUTES
 from syncd.http.routing import Permission, Route
+from syncd.http.table import ROUTES
 from tests.fakes.host import FakeHost, Serve
 
 
@@ -82,7 +82,7 @@ async def test_probes_do_not_drown_the_log(client: TestClient) -> None:
 async def test_a_wrong_token_is_logged_without_the_token(client: TestClient) -> None:
     with capture_logs() as logs:
         await client.get("/api/v1/runs", headers={"Authorization": "Bearer guess-number-one"})
-    assert "wrong operator token" in [entry["event"] for entry in logs]
+    assert "wrong token" in [entry["event"] for entry in logs]
     assert "guess-number-one" not in json.dumps(logs)
 
 
@@ -127,7 +127,21 @@ async def test_what_is_no_http_gets_no_version_either(client: TestClient) -> Non
 # ---------------------------------------------------------------- the table and the document
 def test_every_route_but_the_probes_needs_a_permission() -> None:
     public = {route.path for route in ROUTES if route.permission is Permission.PUBLIC}
-    assert public == {"/livez", "/readyz", "/healthz", "/metrics", "/openapi.json"}
+    assert public == {
+        "/livez",
+        "/readyz",
+        "/healthz",
+        "/metrics",
+        "/openapi.json",
+        "/api/v1/reference",
+        "/password",
+        "/api/v1/passwords/change",
+        "/api/v1/passwords/forgot",
+        "/api/v1/passwords/policy",
+        "/api/v1/passwords/redeem",
+        "/api/v1/passwords/suggestion",
+        "/api/v1/sessions",
+    }
 
 
 async def test_the_document_has_every_route_with_its_permission(client: TestClient) -> None:
@@ -142,7 +156,7 @@ async def test_the_document_has_every_route_with_its_permission(client: TestClie
     guarded = [route for route in ROUTES if route.permission is not Permission.PUBLIC]
     for route in guarded:
         operation = document["paths"][route.path][route.method.lower()]
-        assert operation["security"] == [{"operator": []}]
+        assert operation["security"] == [{"bearer": []}]
         assert {"401", "403"} <= operation["responses"].keys()
 
 

@@ -15,7 +15,7 @@ from syncd.http.context import HOST, Plans
 from syncd.http.handlers.runs import RUNS
 from syncd.http.problems import InvalidRequestError
 from syncd.http.responses import json_response, link_to, next_page
-from syncd.http.routing import part_of
+from syncd.http.routing import caller_of, part_of
 from syncd.http.schemas_plans import (
     ChangeItem,
     ChangePage,
@@ -34,7 +34,6 @@ from syncd.services.changes import change_json, write_changes_csv
 log = structlog.get_logger("syncd.http")
 
 PLANS = "/api/v1/plans"
-OPERATOR = "operator"
 SAMPLES = 20
 # how many are looked at or sent in one go
 STEP = 500
@@ -86,14 +85,14 @@ async def list_changes(request: web.Request) -> web.StreamResponse:
 async def approve_plan(request: web.Request) -> web.Response:
     """Agree to exactly this plan; the run that applies it is queued."""
     plan_id, reason = part_of(request, PlanPath).id, part_of(request, DecisionRequest).reason
-    plan, run = await request.app[HOST].approve_plan(plan_id, actor=OPERATOR, reason=reason)
+    plan, run = await request.app[HOST].approve_plan(plan_id, actor=caller_of(request).name, reason=reason)
     return json_response(PlanResource.model_validate(plan), status=202, headers={"Location": f"{RUNS}/{run.id}"})
 
 
 async def reject_plan(request: web.Request) -> web.Response:
     """Say no to this plan."""
     plan_id, reason = part_of(request, PlanPath).id, part_of(request, DecisionRequest).reason
-    reject = partial(request.app[HOST].plans.reject, plan_id, actor=OPERATOR, reason=reason)
+    reject = partial(request.app[HOST].plans.reject, plan_id, actor=caller_of(request).name, reason=reason)
     plan = await request.app[STORE_CALLS](reject, name="reject plan")
     return json_response(PlanResource.model_validate(plan))
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from syncd.http.blocking import STORE_CALLS
 from syncd.http.context import HOST
 from syncd.http.responses import json_response, link_to, next_page
-from syncd.http.routing import part_of
+from syncd.http.routing import caller_of, part_of
 from syncd.http.schemas import DirectoryPath, RunPage, RunPath, RunResource, RunsQuery, SyncRequest
 from syncd.model.run import Mode
 
@@ -20,7 +20,7 @@ async def request_sync(request: web.Request) -> web.Response:
     """Queue a run, whatever the last one was; one that is queued already is given back."""
     directory = part_of(request, DirectoryPath).directory
     mode = Mode(part_of(request, SyncRequest).mode)
-    run, _ = await request.app[HOST].request_run(directory, mode=mode, actor="operator")
+    run, _ = await request.app[HOST].request_run(directory, mode=mode, actor=caller_of(request).name)
     return json_response(RunResource.model_validate(run), status=202, headers={"Location": f"{RUNS}/{run.id}"})
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from syncd.bootstrap import open_database
-from syncd.errors import LeaseHeldError, NotFoundError, UsageError
+from syncd.errors import LeaseHeldError, NotFoundError, StateError, UsageError
 from syncd.model.checks import CheckStatus
 from syncd.services.ports import Relinked
 from tests.functional.cli import syncd
@@ -170,9 +170,9 @@ def test_what_cannot_be_is_refused_and_nothing_is_written(apart: Pair) -> None:
             links.link(anna, directory="mail", entry_id="x", actor="root", reason=" ")
         with refused(NotFoundError, "no directory is called 'nowhere'", apart):
             links.unlink(anna, directory="nowhere", actor="root", reason="two people")
-        with refused(UsageError, "has no other entry", apart):
+        with refused(StateError, "has no other entry", apart):
             links.unlink(anna, directory="hr", actor="root", reason="two people")
-        with refused(UsageError, "has no entry of mail", apart):
+        with refused(StateError, "has no entry of mail", apart):
             links.unlink(anna, directory="mail", actor="root", reason="two people")
         with runtime.lease.hold("mail"), pytest.raises(LeaseHeldError):
             linked(apart, anna)

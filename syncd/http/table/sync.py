@@ -1,9 +1,9 @@
-"""The table of all routes."""
+"""Routes of health, runs and plans."""
 
 from __future__ import annotations
 
 from syncd.http.handlers import health, meta, plans, runs
-from syncd.http.routing import Permission, Route
+from syncd.http.routing import Route
 from syncd.http.schemas import (
     DirectoryPath,
     RunPage,
@@ -23,6 +23,7 @@ from syncd.http.schemas_plans import (
     PlanResource,
     PlansQuery,
 )
+from syncd.model.permission import Permission
 
 _CLOSED = {409: "It was decided already, was superseded, or has expired."}
 
@@ -149,7 +150,7 @@ ROUTES: tuple[Route, ...] = (
         params=PlanPath,
         query=ChangesQuery,
         responses={200: ("A page of changes; with `format=csv` all of them.", ChangePage)},
-        alternative="text/csv",
+        alternatives=("text/csv",),
     ),
     Route(
         method="POST",

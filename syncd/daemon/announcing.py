@@ -1,0 +1,34 @@
+"""The loop that tells of access that time alone gives or takes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from syncd.daemon.parts import Runtime
+from syncd.errors import SyncdError
+from syncd.threads import in_thread
+
+log = structlog.get_logger("syncd.access")
+
+EVERY = 5.0
+
+
+async def run(runtime: Runtime, *, stopping: Callable[[], bool]) -> None:
+    """Until cancelled."""
+    service = runtime.management.announcing
+    failing = False
+    while not stopping():
+        try:
+            told = await in_thread(service.look, name="access")
+        except SyncdError as error:
+            write = log.debug if failing else log.warning
+            write("access not looked at", code=error.code, message=error.message)
+            failing = True
+        else:
+            failing = False
+            if told:
+                log.info("access changed with time", people=told)
+        await asyncio.sleep(EVERY)

@@ -1,0 +1,1 @@
+"""What goes out by itself: mail, and events to webhooks."""

@@ -1,0 +1,59 @@
+"""Sending a message to a webhook's receiver: the one place that speaks HTTP to the outside.
+
+aiohttp does it, in a loop that lives inside one call, so that to everybody else sending is a blocking call. Nothing is believed
+but the status: redirects are not followed, since they would carry people's data wherever the receiver points, and what the
+receiver answers is neither read nor kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+
+import aiohttp
+
+import syncd
+from syncd.errors import WebhookError
+from syncd.model.webhook import Message
+
+# seconds
+_CLOSING = 0.02
+
+
+class HttpCourier:
+    """`Courier` of services.webhooks."""
+
+    def deliver(self, message: Message) -> None:
+        """Raises WebhookError unless the receiver says that it has it (2xx)."""
+        try:
+            status = asyncio.run(_post(message))
+        except TimeoutError as error:
+            raise WebhookError(f"no answer within {message.timeout:g} s") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise WebhookError(_what(error)) from error
+        if not 200 <= status < 300:
+            raise WebhookError(f"the receiver answered {status}")
+
+
+async def _post(message: Message) -> int:
+    timeout = aiohttp.ClientTimeout(total=message.timeout)
+    headers = {"User-Agent": f"syncd/{syncd.__version__}", "Content-Type": "application/json", **message.headers}
+    tls: ssl.SSLContext | bool = ssl.create_default_context(cafile=message.ca_file) if message.ca_file else True
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()) as session,
+            session.post(message.url, data=message.body, headers=headers, allow_redirects=False, ssl=tls) as response,
+        ):
+            return response.status
+    finally:
+        # connections are closed in the next rounds of the loop, which ends with this call
+        await asyncio.sleep(_CLOSING)
+
+
+def _what(error: Exception) -> str:
+    """Without the address, which may have a secret in it."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
+        return "the receiver's certificate or TLS was not accepted"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"cannot connect: {error.os_error.strerror or type(error.os_error).__name__}"
+    return f"the connection failed: {type(error).__name__}"

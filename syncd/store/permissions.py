@@ -1,0 +1,93 @@
+"""What roles people have and what is stored with these, for whoever decides who may do what."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, select
+
+from syncd.accounts.permissions import HeldRole
+from syncd.model.text import fold
+from syncd.model.views import PersonView
+from syncd.store import schema as t
+from syncd.store.among import among
+from syncd.store.engine import read
+from syncd.store.queries_people import people_by_ids
+
+_ROLE = (t.roles.c.id, t.roles.c.name, t.roles.c.organization_id)
+# administrators looked at in one go
+_CHUNK = 50
+
+
+class SqlPermissions:
+    """`PermissionStore` of services.ports_people."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def roles_of_user(self, user_id: int) -> tuple[HeldRole, ...]:
+        with read(self._engine) as connection:
+            return tuple(roles_of_users(connection, [user_id]).get(user_id, ()))
+
+    def roles_by_id(self, role_ids: Collection[int]) -> Mapping[int, HeldRole]:
+        with read(self._engine) as connection:
+            return roles_by_id(connection, role_ids)
+
+    def stored_names(self) -> Mapping[str, int]:
+        with read(self._engine) as connection:
+            held: dict[str, int] = defaultdict(int)
+            for name in connection.scalars(select(t.role_permissions.c.permission)):
+                held[name] += 1
+            return dict(sorted(held.items()))
+
+
+def roles_by_id(connection: Connection, role_ids: Collection[int]) -> dict[int, HeldRole]:
+    """Number -> role, of those that exist."""
+    rows = connection.execute(select(*_ROLE).where(among(connection, t.roles.c.id, role_ids))).all()
+    return _held(connection, rows)
+
+
+def roles_of_users(connection: Connection, user_ids: Collection[int]) -> dict[int, list[HeldRole]]:
+    """User -> their roles, each once, whatever gave it; who has none is left out."""
+    theirs = among(connection, t.grants.c.user_id, user_ids)
+    grants = connection.execute(select(t.grants.c.user_id, t.grants.c.role_id).where(theirs).distinct()).all()
+    roles = roles_by_id(connection, {role for _, role in grants})
+    found: dict[int, list[HeldRole]] = defaultdict(list)
+    for user_id, role_id in grants:
+        if role_id in roles:
+            found[user_id].append(roles[role_id])
+    return dict(found)
+
+
+def _held(connection: Connection, rows: Iterable[Any]) -> dict[int, HeldRole]:
+    rows = list(rows)
+    p, names = t.role_permissions.c, defaultdict(set)
+    numbers = [row.id for row in rows]
+    for number, name in connection.execute(select(p.role_id, p.permission).where(among(connection, p.role_id, numbers))):
+        names[number].add(name)
+    return {
+        row.id: HeldRole(name=row.name, organization_id=row.organization_id, permissions=frozenset(names[row.id]))
+        for row in rows
+    }
+
+
+def somebody_administers(connection: Connection, administrator_roles: Collection[str], *, now: datetime) -> bool:
+    """Whether anybody who can log in at that moment has one of these roles system-wide. Names in any spelling.
+
+    Who only needs a new password can get it by themselves, so they count (as in syncd.store.administrators, which does not ask
+    for organizations).
+    """
+    keys = sorted(set(map(fold, administrator_roles)))
+    roles = select(t.roles.c.id).where(among(connection, t.roles.c.name_key, keys), t.roles.c.organization_id.is_(None))
+    holders = connection.scalars(
+        select(t.grants.c.user_id).where(t.grants.c.role_id.in_(roles)).distinct().order_by(t.grants.c.user_id)
+    ).all()
+    chunks = (holders[start : start + _CHUNK] for start in range(0, len(holders), _CHUNK))
+    return any(_can_act(person) for chunk in chunks for person in people_by_ids(connection, chunk, now=now))
+
+
+def _can_act(person: PersonView) -> bool:
+    return all(reason.startswith(("password_", "directory_password_")) for reason in person.reasons)
