@@ -107,6 +107,11 @@ class Daemon:
         with urllib.request.urlopen(self.url + path, timeout=PATIENCE) as answer:
             return str(answer.read().decode())
 
+    def text_with(self, path: str, part: str) -> str:
+        """The text of an answer, when it has that part."""
+        self._until(lambda: part in self.text(path), f"{part} at {path}")
+        return self.text(path)
+
     def until_health(self, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Wait for the answer of /healthz to be so."""
         found: dict[str, Any] = {}
