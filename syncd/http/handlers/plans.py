@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 
-import structlog
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from syncd.http.blocking import STORE_CALLS
 from syncd.http.context import HOST, Plans
@@ -28,10 +27,9 @@ from syncd.http.schemas_plans import (
     PlanResource,
     PlansQuery,
 )
+from syncd.http.streams import stream
 from syncd.model.hold import ChangeRow, HeldPlan
 from syncd.services.changes import change_json, write_changes_csv
-
-log = structlog.get_logger("syncd.http")
 
 PLANS = "/api/v1/plans"
 SAMPLES = 20
@@ -117,34 +115,17 @@ async def _changes_csv(request: web.Request, plan_id: int, query: ChangesQuery) 
     paging = query.model_fields_set & {"after", "limit"}
     if paging:
         raise InvalidRequestError([{"pointer": f"/{name}", "message": "Not with format=csv"} for name in sorted(paging)])
-    call = request.app[STORE_CALLS]
-    rows = await call(partial(request.app[HOST].plans.changes, plan_id), name="open changes")
-    # what is wrong with the plan shows here, before an answer has begun
-    piece = await call(partial(_piece, rows, header=True), name="read changes")
-    response = web.StreamResponse(
-        headers={
-            "Content-Type": "text/csv; charset=utf-8",
-            "Content-Disposition": f'attachment; filename="plan-{plan_id}.csv"',
-        }
-    )
-    await response.prepare(request)
-    try:
-        # aiohttp would send the body of a HEAD too
-        while piece and request.method != hdrs.METH_HEAD:
-            await response.write(piece)
-            piece = await call(partial(_piece, rows, header=False), name="read changes")
-    except ConnectionError:
-        pass  # the client has gone
-    except Exception:
-        log.exception("answer broken off", path=request.path)
-        if request.transport is not None:
-            # an end in good order would make a part look like the whole
-            request.transport.abort()
-    return response
+    plans = request.app[HOST].plans
+
+    def piece(rows: Iterator[ChangeRow] | None) -> tuple[bytes, Iterator[ChangeRow] | None]:
+        return _piece(rows, header=False) if rows is not None else _piece(plans.changes(plan_id), header=True)
+
+    return await stream(request, piece, form="csv", file=f"plan-{plan_id}")
 
 
-def _piece(rows: Iterator[ChangeRow], *, header: bool) -> bytes:
-    """Blocking: the next rows; empty when there are no more."""
-    stream = io.StringIO(newline="")
-    write_changes_csv(islice(rows, STEP), stream, header=header)
-    return stream.getvalue().encode()
+def _piece(rows: Iterator[ChangeRow], *, header: bool) -> tuple[bytes, Iterator[ChangeRow] | None]:
+    """Blocking: the next rows, and the iterator if there may be more."""
+    batch = list(islice(rows, STEP))
+    text = io.StringIO(newline="")
+    write_changes_csv(batch, text, header=header)
+    return text.getvalue().encode(), rows if len(batch) == STEP else None
