@@ -12,12 +12,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from syncd.model.run import Mode, Outcome, Trigger
+from syncd.services.reasons import REASON_MAX, REASON_MIN
 
 # what fits a 64-bit id column; anything above cannot exist
 MAX_ID = 2**63 - 1
 
 
-REASON_MIN, REASON_MAX = 3, 500
 # no control characters, and three characters at least from the first to the last that is no space
 _REASON = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]+[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
 

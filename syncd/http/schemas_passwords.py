@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 
 from syncd.http.schemas import MAX_ID, Resource, Strict
-from syncd.services.plans import REASON_MAX, REASON_MIN
+from syncd.services.reasons import REASON_MAX, REASON_MIN
 
 # longer ones nobody has; what is above 128 characters is refused by the policy, with the reason
 _LONGEST = 4096

@@ -18,9 +18,9 @@ from syncd.clock import Clock
 from syncd.errors import CountMismatchError, ManagedFieldError, OneselfError, SyncdError, UsageError
 from syncd.model.actions import NEEDS_REASON, Action, Result, RowResult
 from syncd.model.caller import Caller
-from syncd.services.plans import REASON_MAX, REASON_MIN
 from syncd.services.ports import Relinked
 from syncd.services.ports_people import Ceiling
+from syncd.services.reasons import checked_reason, reason_text
 
 log = structlog.get_logger("syncd.actions")
 
@@ -159,8 +159,7 @@ class ActionService:
 
         Raises SyncdError.
         """
-        text = checked_reason(reason, needed=True)
-        return self.store.break_glass(user_id, on=on, caller=caller, reason=text or "", at=self.clock.now())
+        return self.store.break_glass(user_id, on=on, caller=caller, reason=reason_text(reason), at=self.clock.now())
 
     def _row(self, action: Action, user_id: int, caller: Caller, reason: str | None) -> RowResult:
         try:
@@ -214,16 +213,6 @@ _DOERS: Mapping[Action, Doer] = {
     Action.RESET_PASSWORD: ActionService._reset,
     Action.DELETE: ActionService._delete,
 }
-
-
-def checked_reason(reason: str | None, *, needed: bool) -> str | None:
-    """The reason as it goes into the audit trail. Raises UsageError for one that is missing, too short or too long."""
-    text = (reason or "").strip()
-    if not text and not needed:
-        return None
-    if not REASON_MIN <= len(text) <= REASON_MAX:
-        raise UsageError(f"a reason of {REASON_MIN} to {REASON_MAX} characters is needed: it goes into the audit trail")
-    return text
 
 
 def _not_oneself(user_id: int, caller: Caller) -> None:

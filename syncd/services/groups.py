@@ -12,7 +12,7 @@ from syncd.model.caller import Caller
 from syncd.model.structure import MEMBERS_MAX, Group, GroupFields, Member, Window
 from syncd.model.views import Page
 from syncd.services.ports_structure import GroupStore
-from syncd.services.structure_rules import description_text, name_text, reason_text
+from syncd.services.structure_rules import description_text, name_text, reason_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class GroupService:
 
     def delete(self, group_id: int, *, if_match: int | None = None, reason: str, caller: Caller) -> None:
         """Nobody loses anything by it. Raises UsageError, NotFoundError, PreconditionFailedError."""
-        self.groups.delete(group_id, if_match=if_match, reason=reason_text(reason), caller=caller, at=self.clock.now())
+        self.groups.delete(group_id, if_match=if_match, reason=reason_line(reason), caller=caller, at=self.clock.now())
 
     def members(self, group_id: int, *, text: str = "", limit: int = 50, after: int = 0) -> Page[Member]:
         """By number of the user, those after that one. Raises NotFoundError, UsageError."""
@@ -60,7 +60,7 @@ class GroupService:
 
     def remove(self, group_id: int, user_ids: Collection[int], *, reason: str, caller: Caller) -> int:
         """How many were in it. Raises UsageError, NotFoundError."""
-        return self.groups.remove(group_id, _few(user_ids), reason=reason_text(reason), caller=caller, at=self.clock.now())
+        return self.groups.remove(group_id, _few(user_ids), reason=reason_line(reason), caller=caller, at=self.clock.now())
 
 
 def _checked(fields: GroupFields) -> GroupFields:

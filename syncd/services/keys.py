@@ -18,8 +18,8 @@ from syncd.clock import Clock
 from syncd.errors import ForbiddenError, UnfitValueError, UsageError
 from syncd.model.apikey import ApiKey, MadeKey, NewKey
 from syncd.model.caller import Caller
-from syncd.services.actions import checked_reason
 from syncd.services.ports_people import Ceiling
+from syncd.services.reasons import checked_reason
 
 NAME_MAX = 100
 

@@ -17,7 +17,7 @@ from syncd.model.structure import Organization, OrganizationFields, Window
 from syncd.model.views import Page
 from syncd.services.ceiling import CeilingService
 from syncd.services.ports_structure import OrganizationStore
-from syncd.services.structure_rules import name_text, reason_text
+from syncd.services.structure_rules import name_text, reason_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +64,13 @@ class OrganizationService:
 
     def delete(self, organization_id: int, *, if_match: int | None = None, reason: str, caller: Caller) -> None:
         """Raises UsageError, NotFoundError, PreconditionFailedError, ManagedFieldError, InUseError."""
-        text = reason_text(reason)
+        text = reason_line(reason)
         self.organizations.delete(organization_id, if_match=if_match, reason=text, caller=caller, at=self.clock.now())
 
     def _switch(
         self, organization_id: int, *, enabled: bool, if_match: int | None, reason: str, caller: Caller
     ) -> Organization:
-        powers, text = self.ceiling.powers(caller), reason_text(reason)
+        powers, text = self.ceiling.powers(caller), reason_line(reason)
 
         def allow(roles: Sequence[HeldRole]) -> None:
             self.ceiling.require_each(roles, powers, to="decide whether these people can log in")

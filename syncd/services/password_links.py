@@ -16,12 +16,12 @@ import structlog
 
 from syncd.accounts.tokens import TokenKind, digest, new_secret, parse_token, token_text
 from syncd.clock import Clock
-from syncd.errors import LinkInvalidError, NotFoundError, StateError, StoreError, UsageError
+from syncd.errors import LinkInvalidError, NotFoundError, StateError, StoreError
 from syncd.model.caller import Caller
 from syncd.model.mail import MailKind, NewMail
 from syncd.model.password import LinkFacts, LinkGiven, LinkPurpose, LinkRequest, PasswordOwner
 from syncd.services.passwords import Owners, PasswordService, kept, require_enabled, time_text
-from syncd.services.plans import REASON_MAX, REASON_MIN
+from syncd.services.reasons import reason_text
 from syncd.settings.accounts import PasswordSettings
 from syncd.settings.duration import parse_duration
 
@@ -83,9 +83,7 @@ class PasswordLinkService:
         An administrator who does it to themselves is logged out at once (S70). `show`: the token comes back instead of a mail.
         Raises NotFoundError, DirectoryPasswordError, StateError (disabled), AboveCallerError, PreconditionFailedError.
         """
-        text = reason.strip()
-        if not REASON_MIN <= len(text) <= REASON_MAX:
-            raise UsageError(f"a reason of {REASON_MIN} to {REASON_MAX} characters is needed: it goes into the audit trail")
+        text = reason_text(reason)
         owner = self._manageable(user_id, caller=caller)
         return self._give(owner, LinkPurpose.RESET, status="reset", caller=caller, show=show, reason=text, if_match=if_match)
 

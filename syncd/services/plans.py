@@ -9,12 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from syncd.clock import Clock
-from syncd.errors import UsageError
 from syncd.model.hold import ChangeRow, HeldPlan, PlanState
 from syncd.model.run import Run, Trigger
 from syncd.services.ports import HoldStore, RunStore
+from syncd.services.reasons import reason_text
 
-REASON_MIN, REASON_MAX = 3, 500
 # what takes something away, the gravest first
 _REMOVALS = ("disable", "remove")
 
@@ -62,7 +61,5 @@ class PlanService:
         return self._decide(plan_id, PlanState.REJECTED, actor=actor, reason=reason)
 
     def _decide(self, plan_id: int, state: PlanState, *, actor: str, reason: str) -> HeldPlan:
-        text = reason.strip()
-        if not REASON_MIN <= len(text) <= REASON_MAX:
-            raise UsageError(f"a reason of {REASON_MIN} to {REASON_MAX} characters is needed: it goes into the audit trail")
+        text = reason_text(reason)
         return self.holds.decide(plan_id, state, actor=actor, reason=text, at=self.clock.now())

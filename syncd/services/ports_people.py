@@ -95,14 +95,6 @@ class Ceiling(Protocol):
         """That the user may do nothing that the caller may not. Raises AboveCallerError."""
 
 
-# ---------------------------------------------------------------- other families
-class EndedSessions(Protocol):
-    """Sessions of a user."""
-
-    def end_all(self, user_id: int, *, caller: Caller, reason: str) -> int:
-        """How many there were."""
-
-
 # ---------------------------------------------------------------- requests that are repeated
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptAnswer:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from syncd.clock import Clock
 from syncd.errors import NotFoundError, UsageError
-from syncd.services.plans import REASON_MAX, REASON_MIN
 from syncd.services.ports import Lease, LinkStore, Relinked
+from syncd.services.reasons import reason_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,4 @@ class LinkService:
     def _reason(self, directory: str, reason: str) -> str:
         if directory not in self.directories:
             raise NotFoundError(f"no directory is called {directory!r}; configured: {', '.join(sorted(self.directories))}")
-        text = reason.strip()
-        if not REASON_MIN <= len(text) <= REASON_MAX:
-            raise UsageError(f"a reason of {REASON_MIN} to {REASON_MAX} characters is needed: it goes into the audit trail")
-        return text
+        return reason_text(reason)

@@ -25,7 +25,7 @@ from syncd.services.ceiling import CeilingService
 from syncd.services.people import MappedIdentifier, mapped_identifiers
 from syncd.services.permission_texts import SENTENCES
 from syncd.services.ports_structure import PermissionStore, RoleStore
-from syncd.services.structure_rules import description_text, name_text, reason_text
+from syncd.services.structure_rules import description_text, name_text, reason_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +116,7 @@ class RoleService:
             self._require_covered(powers, fields)
             self._require_unconfigured(fields, "deleted")
 
-        self.roles.delete(role_id, allow, if_match=if_match, reason=reason_text(reason), caller=caller, at=self.clock.now())
+        self.roles.delete(role_id, allow, if_match=if_match, reason=reason_line(reason), caller=caller, at=self.clock.now())
 
     # ------------------------------------------------------------ guards
     def _require_covered(self, powers: Powers, *versions: RoleFields) -> None:

@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from syncd.clock import Clock
-from syncd.errors import UsageError
 from syncd.model.caller import Caller
 from syncd.model.login import Session
-from syncd.services.plans import REASON_MAX, REASON_MIN
 from syncd.services.ports_login import SessionStore
 from syncd.services.ports_people import Ceiling
+from syncd.services.reasons import reason_text
 from syncd.settings.accounts import LoginSettings
 from syncd.settings.duration import parse_duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionService:
-    """The use cases. Implements `EndedSessions`."""
+    """The use cases."""
 
     store: SessionStore
     ceiling: Ceiling
@@ -47,7 +46,6 @@ class SessionService:
 
     def _require(self, user_id: int, caller: Caller, reason: str) -> None:
         """Whoever may do less than somebody cannot throw them out."""
-        if not REASON_MIN <= len(reason.strip()) <= REASON_MAX:
-            raise UsageError(f"a reason of {REASON_MIN} to {REASON_MAX} characters is needed: it goes into the audit trail")
+        reason_text(reason)
         if caller.user_id != user_id:
             self.ceiling.require_user(user_id, caller=caller)

@@ -7,7 +7,7 @@ import re
 from syncd.errors import UsageError
 from syncd.model.structure import DESCRIPTION_MAX, NAME_MAX
 from syncd.model.text import fold
-from syncd.services.plans import REASON_MAX, REASON_MIN
+from syncd.services.reasons import REASON_MAX, REASON_MIN, reason_text
 
 # control characters, which no name has; as in the schemas of the API
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -28,9 +28,9 @@ def description_text(text: str) -> str:
     return text
 
 
-def reason_text(text: str) -> str:
-    """The reason without spaces around it. Raises UsageError."""
-    reason = text.strip()
-    if not REASON_MIN <= len(reason) <= REASON_MAX or _CONTROL.search(reason):
+def reason_line(text: str) -> str:
+    """A reason without line breaks and other control characters. Raises UsageError."""
+    reason = reason_text(text)
+    if _CONTROL.search(reason):
         raise UsageError(f"a reason of {REASON_MIN} to {REASON_MAX} characters is needed: it goes into the audit trail")
     return reason

@@ -11,7 +11,7 @@ from syncd.model.caller import Caller
 from syncd.model.structure import Unit, UnitFields, UnitFilter, Window
 from syncd.model.views import Page
 from syncd.services.ports_structure import UnitStore
-from syncd.services.structure_rules import name_text, reason_text
+from syncd.services.structure_rules import name_text, reason_line
 
 EVERY = UnitFilter()
 
@@ -51,4 +51,4 @@ class UnitService:
 
     def delete(self, unit_id: int, *, if_match: int | None = None, reason: str, caller: Caller) -> None:
         """Raises UsageError, NotFoundError, PreconditionFailedError, ManagedFieldError, InUseError."""
-        self.units.delete(unit_id, if_match=if_match, reason=reason_text(reason), caller=caller, at=self.clock.now())
+        self.units.delete(unit_id, if_match=if_match, reason=reason_line(reason), caller=caller, at=self.clock.now())

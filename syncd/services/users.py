@@ -28,7 +28,7 @@ from syncd.model.useredit import NewUser, Place, UserDetail, UserEdit
 from syncd.services.mails import time_text
 from syncd.services.ports_people import Ceiling, Hasher, Mailer, PasswordRules
 from syncd.services.ports_users import RecordStore, UserStore
-from syncd.services.structure_rules import reason_text
+from syncd.services.structure_rules import reason_line
 from syncd.settings.duration import parse_duration
 
 # how often an edit is tried whose user was changed by others between the look and the change
@@ -108,7 +108,7 @@ class UserService:
         Raises NotFoundError, PreconditionFailedError, ManagedFieldError, OneselfError, AboveCallerError, and all of `create`.
         """
         at = self.clock.now()
-        reason = None if reason is None else reason_text(reason)
+        reason = None if reason is None else reason_line(reason)
         edit = replace(edit, fields=self.checked(edit.fields, at))
         for left in reversed(range(TRIES)):
             version = self._allow(user_id, edit, caller=caller)
@@ -152,7 +152,7 @@ class UserService:
         Raises NotFoundError, PreconditionFailedError, OneselfError, AboveCallerError, ManagedFieldError (a directory's),
         InUseError (owns records), LastAdministratorError.
         """
-        text = reason_text(reason)
+        text = reason_line(reason)
         if caller.user_id == user_id:
             raise OneselfError("nobody can delete themselves")
         self.ceiling.require_user(user_id, caller=caller)

@@ -133,11 +133,6 @@ def _begin(journal: Journal, user: Row[Any], status: str, *, reason: str | None)
     journal.note("user.password_reset", "user", user.id, before=before, after=after, reason=reason)
 
 
-def _asked_since(connection: Connection, user_id: int, purpose: LinkPurpose, since: datetime) -> bool:
-    recent = (t.links.c.user_id == user_id, t.links.c.purpose == purpose.value, t.links.c.created_at > since)
-    return connection.execute(select(t.links.c.id).where(*recent).limit(1)).first() is not None
-
-
 def _facts(row: Row[Any]) -> LinkFacts:
     return LinkFacts(
         id=row.id,

@@ -22,6 +22,7 @@ from syncd.store.engine import read, write
 from syncd.store.gatefacts import GATE_COLUMNS, gate_facts, with_entries
 from syncd.store.journal import Journal
 from syncd.store.outbox import queue_mail
+from syncd.store.passwords import greeting
 from syncd.store.sessions import session_of
 from syncd.store.userrows import touch_user
 
@@ -192,7 +193,7 @@ def _subject(connection: Connection, user_id: int) -> LoginSubject | None:
         user_id=first.id,
         username=first.username,
         email=first.email,
-        name=_greeting(first),
+        name=greeting(first),
         break_glass=first.break_glass,
         failed_logins=first.failed_logins,
         locked_at=first.locked_at,
@@ -200,8 +201,3 @@ def _subject(connection: Connection, user_id: int) -> LoginSubject | None:
         hash=password.hash if password else None,
         hash_set_at=password.set_at if password else None,
     )
-
-
-def _greeting(row: Row[Any]) -> str:
-    names = (row.display_name, " ".join(filter(None, (row.first_name, row.last_name))), row.username, row.email)
-    return next((name for name in names if name), "")

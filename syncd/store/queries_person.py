@@ -46,11 +46,6 @@ def id_in(ids: Sequence[int]) -> UserIds:
     return lambda column: column.in_(ids)
 
 
-def id_between(first: int, last: int) -> UserIds:
-    """The users of a range, both ends included."""
-    return lambda column: column.between(first, last)
-
-
 class _Unit(NamedTuple):
     parent: int | None
     name: str
