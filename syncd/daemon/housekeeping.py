@@ -51,7 +51,7 @@ def tidy(runtime: Runtime, *, clock: Clock, stopping: Callable[[], bool]) -> boo
         runtime.management.trail.prune()
         runtime.management.sessions.prune()
     except SyncdError as error:
-        log.warning("old records not deleted", code=error.code, message=error.message)
+        log.warning("old records not deleted", code=error.code, message=error.message, advice=error.hint)
         return False
     if pruned:
         log.info("old runs deleted", runs=pruned, finished_before=before.isoformat())
@@ -77,6 +77,6 @@ def _age(runtime: Runtime, clock: Clock) -> bool:
     try:
         runtime.management.password_age.expire_and_warn(clock.now())
     except SyncdError as error:
-        log.warning("the age of passwords not looked at", code=error.code, message=error.message)
+        log.warning("the age of passwords not looked at", code=error.code, message=error.message, advice=error.hint)
         return False
     return True

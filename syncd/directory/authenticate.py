@@ -87,14 +87,21 @@ class LdapAuthenticator:
         deadline = Deadline(self._timeout)
         with self._place(deadline) as place:
             if not place:
-                log.warning("password not checked", directory=self._name, reason="too many are being checked")
+                log.warning(
+                    "password not checked",
+                    directory=self._name,
+                    reason="too many are being checked",
+                    advice="See why the directory is slow, or raise `login.binds_at_once`.",
+                )
                 return _UNAVAILABLE
             try:
                 return self._logged(self._check(dn, entry_id, password, deadline))
             except DirectoryError as error:
                 # frames on the way here hold the request, and with it the password
                 forget_locals(error)
-                log.warning("password not checked", directory=self._name, code=error.code, reason=error.message)
+                log.warning(
+                    "password not checked", directory=self._name, code=error.code, reason=error.message, advice=error.hint
+                )
                 return BindResult(answer=Answer.UNAVAILABLE, detail=error.message)
 
     @contextmanager
@@ -131,7 +138,7 @@ class LdapAuthenticator:
         try:
             present = self._present_dn(entry_id, deadline, url=tried.url)
         except DirectoryError as error:
-            log.warning("entry not looked up", directory=self._name, code=error.code, reason=error.message)
+            log.warning("entry not looked up", directory=self._name, code=error.code, reason=error.message, advice=error.hint)
             return tried.result if wrong and not tried.absent else _UNAVAILABLE
         if present is None:
             return tried.result if wrong and not tried.absent else _MISSING

@@ -48,7 +48,13 @@ class LoginServers:
                 share = Deadline(time_left(deadline, url) / (len(urls) - number))
                 opened = self._open(ServerUrl.parse(url), share)
             except DirectoryError as error:
-                log.warning("directory server not usable", directory=self._name, code=error.code, reason=error.message)
+                log.warning(
+                    "directory server not usable",
+                    directory=self._name,
+                    code=error.code,
+                    reason=error.message,
+                    advice=error.hint,
+                )
                 self.failed(url)
                 failed = error
             else:

@@ -117,7 +117,12 @@ class LoginService:
         name = way.entry.directory
         authenticator = self.authenticators.get(name)
         if authenticator is None:
-            log.error("password not checked", directory=name, reason="it is no longer configured")
+            log.error(
+                "password not checked",
+                directory=name,
+                reason="it is no longer configured",
+                advice="Configure it again, or unlink its people with `syncd users unlink`.",
+            )
             result = BindResult(answer=Answer.UNAVAILABLE)
         else:
             result = authenticator.check(way.entry.dn, entry_id=way.entry.entry_id, password=tried.password)

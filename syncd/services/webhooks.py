@@ -111,7 +111,7 @@ class WebhookService:
             page = self.events.page(after=cursor_of(state.position), types=settings.types, limit=BATCH)
         except CursorExpiredError as error:
             # of the two ways to go on, the one that leaves nothing out that is still there
-            log.error("webhook missed events", webhook=name, message=error.message)
+            log.error("webhook missed events", webhook=name, message=error.message, advice=error.hint)
             page = self.events.page(types=settings.types, limit=BATCH)
         items = [e for e in page.items if state.tried_through is None or e.position <= state.tried_through]
         if not items and state.tried_through is not None:
@@ -134,7 +134,13 @@ class WebhookService:
             self.store.failed(
                 name, position=state.position, error=error.message, next_try_at=self.clock.now() + pause, until=until
             )
-            log.warning("webhook not delivered", webhook=name, message=error.message, failures=state.failures + 1)
+            log.warning(
+                "webhook not delivered",
+                webhook=name,
+                message=error.message,
+                failures=state.failures + 1,
+                advice="It is tried again; `syncd webhooks list` shows when.",
+            )
             return True
         self.store.delivered(name, position=state.position, through=through, at=self.clock.now())
         log.info("webhook delivered", webhook=name, events=len(items))
