@@ -61,8 +61,20 @@ class SqlRunStore:
                     return _run(row), False
                 row = connection.execute(self._insert_unless_queued(values)).first()
                 if row is not None:
-                    return _run(row), True
+                    return self._settle(connection, row, since)
         raise RunStateError(f"the runs of {directory!r} start and end too fast to join one")
+
+    def _settle(self, connection: Connection, row: Row[Any], since: datetime | None) -> tuple[Run, bool]:
+        """The new run, or one that was queued and started between the statements before this one.
+
+        As long as our row is queued nobody queues another, so what this look does not find cannot come any more.
+        """
+        run = _run(row)
+        earlier = None if since is None else _started_after(connection, run.directory, run.mode, since)
+        if earlier is None:
+            return run, True
+        connection.execute(delete(t.runs).where(t.runs.c.id == run.id))
+        return _run(earlier), False
 
     def _insert_unless_queued(self, values: dict[str, Any]) -> Any:
         dialect = postgresql if self._engine.name == "postgresql" else sqlite

@@ -1,10 +1,15 @@
-"""A hundred requests at once, from several processes: one run (one run at a time, over all processes)."""
+"""Requests of several processes at once: one run (one run at a time, over all processes)."""
 
 from __future__ import annotations
 
-from sqlalchemy import Engine
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from syncd.model.run import Mode
+from sqlalchemy import Engine, event
+
+from syncd.model.run import Mode, Outcome, Trigger
+from syncd.settings.root import StoreSettings
+from syncd.store.engine import open_engine
 from syncd.store.runs import SqlRunStore
 from tests.fakes.store_child import spawn
 
@@ -32,3 +37,24 @@ def test_a_hundred_requests_from_three_processes_get_the_same_run(engine: Engine
     assert {number for number, _ in answers} == {str(run.id) for run in runs}
     assert [new for _, new in answers].count("True") == len(runs) == 1
     assert runs[0].mode is Mode.FULL
+
+
+def test_a_run_that_is_queued_and_started_between_two_looks_counts_for_who_asks(engine: Engine, store_url: str) -> None:
+    """PostgreSQL lets others commit between the statements of a request; SQLite only before the first of them."""
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    second = open_engine(StoreSettings(url=store_url))
+    other, theirs = SqlRunStore(second), []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def interfere(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if not theirs and statement.startswith("UPDATE runs" if engine.name == "postgresql" else "SELECT"):
+            run, _ = other.request("corp", mode=Mode.CHANGES, trigger=Trigger.SCHEDULE, at=noon)
+            theirs.append(other.start(run.id, at=noon + timedelta(seconds=1)))
+
+    try:
+        run, new = SqlRunStore(engine).request("corp", mode=Mode.CHANGES, trigger=Trigger.SCHEDULE, at=noon, since=noon)
+    finally:
+        event.remove(engine, "before_cursor_execute", interfere)
+        second.dispose()
+    assert (run, new) == (theirs[0], False)
+    assert [kept.outcome for kept in SqlRunStore(engine).list()] == [Outcome.RUNNING]
