@@ -46,11 +46,17 @@ def contents(data: bytes, position: int) -> tuple[int, int]:
 
 
 def elements(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Tag, start and end of the contents of each element between `start` and `end`, which they must fill exactly."""
+    """Tag, start and end of the contents of each element between `start` and `end`, which they must fill exactly.
+
+    Raises BerError.
+    """
     position = start
     while position < end:
         tag = data[position]
-        begin, position = contents(data, position + 1)
+        try:
+            begin, position = contents(data, position + 1)
+        except IndexError:
+            raise BerError("an element that ends too early") from None
         if position > end:
             raise BerError("an element longer than what holds it")
         yield tag, begin, position
