@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from syncd.errors import FilterError
@@ -41,7 +42,9 @@ STATUS = Kind(_EQUALITY, f"one of {', '.join(STATUSES)}")
 TIME = Kind(_ORDER, 'a time with its zone, such as "2026-01-31T08:00:00Z"')
 NUMBER = Kind(_ORDER, "a whole number")
 NAMED = Kind(_EQUALITY, "a name, or the number of an id")
-CUSTOM = Kind(_TEXT, "a text, a whole number, true or false")
+CUSTOM = Kind(_TEXT | _ORDER, "a text, a whole number, true or false")
+# a custom field that is compared by gt, ge, lt or le
+_ORDERED = Kind(_ORDER, 'a whole number, a date, or a time with its zone, such as "2026-01-31T08:00:00Z"')
 
 # as SCIM spells them -> our name, kind
 _NAMES: Mapping[str, tuple[str, Kind]] = {
@@ -134,7 +137,8 @@ class _Reader:
         if node.value is None and operator in _EQUALITY:
             present = Test(attribute, Operator.PR)
             return present if operator is Operator.NE else Negation(present)
-        return Test(attribute, operator, self._value(node, kind))
+        ordered = kind is CUSTOM and operator in _ORDER - _EQUALITY
+        return Test(attribute, operator, self._value(node, _ORDERED if ordered else kind))
 
     def _attribute(self, path: AttrPath, inside: str) -> tuple[str, Kind]:
         if path.uri is not None and path.uri.lower() != USER_SCHEMA:
@@ -203,6 +207,15 @@ def _custom(value: object) -> Value:
     return value if isinstance(value, str | bool) else _number(value)
 
 
+def _ordered(value: object) -> Value:
+    found = _time(value)
+    if found is None and isinstance(value, str):
+        with suppress(ValueError):
+            found = date.fromisoformat(value)
+    # digits between quotes are a text
+    return found if found is not None or isinstance(value, str) else _number(value)
+
+
 _CONVERT = {
     TEXT.value: _text,
     FLAG.value: _flag,
@@ -211,4 +224,5 @@ _CONVERT = {
     NUMBER.value: _number,
     NAMED.value: _named,
     CUSTOM.value: _custom,
+    _ORDERED.value: _ordered,
 }

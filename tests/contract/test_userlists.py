@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -50,10 +50,13 @@ def company(rows: Rows) -> dict[str, int]:
     group = _group(rows, "Night shift")
     ana = rows.user(
         "Ana", first_name="Ana", last_name="Núñez", title="Chief 100%", tags=["VIP"], emails=["boss@else.example"],
-        custom={"cost_center": "A_1", "number": 7, "since": date(2020, 1, 1), "langs": ("es", 'p"t'), "boss": True},
+        custom={"cost_center": "A_1", "number": 7, "since": date(2020, 1, 1), "langs": ("es", 'p"t'), "boss": True,
+                "seen": datetime(2026, 1, 31, 8, tzinfo=UTC)},
         last_login_at=later(-5),
     )  # fmt: skip
-    ben = rows.user("ben", display_name="Ben Straße", enabled=False, custom={"cost_center": "AB1", "langs": ("x,", "t")})
+    ben = rows.user(
+        "ben", display_name="Ben Straße", enabled=False, custom={"cost_center": "AB1", "langs": ("x,", "t"), "number": -30}
+    )
     cleo = rows.user("cleo", middle_name="M.", auth_status="locked", manual=True, created_at=later(-60), email="C@Example.com")
     dora = rows.user("do_ra", email=None, last_name="O'Hara; DROP TABLE users", updated_at=later(5))
     rows.identity(ana, corp, "uid=ana,dc=x")
@@ -93,8 +96,15 @@ FILTERS = {
     'updatedAt gt "2026-03-01T12:00:00Z"': "do_ra", 'lastLoginAt pr': "Ana", 'lastLoginAt le "2026-03-01T12:00:00Z"': "Ana",
     'not (lastLoginAt pr)': "ben cleo do_ra", 'custom.cost_center eq "a_1"': "Ana", 'custom.cost_center sw "A"': "Ana ben",
     'custom.cost_center co "_"': "Ana", 'custom.cost_center ew "1"': "Ana ben", 'custom.number eq 7': "Ana",
-    'custom.number pr': "Ana", 'custom.boss eq true': "Ana", 'custom.since eq "2020-01-01"': "Ana",
+    'custom.number pr': "Ana ben", 'custom.boss eq true': "Ana", 'custom.since eq "2020-01-01"': "Ana",
     'custom.langs eq "es"': "Ana", 'custom.langs eq "p\\"t"': "Ana", 'custom.langs eq "t"': "ben", 'custom.nothing pr': "",
+    'custom.number gt 6': "Ana", 'custom.number ge 7': "Ana", 'custom.number gt 7': "", 'custom.number lt 7': "ben",
+    'custom.number le -30': "ben", 'custom.cost_center gt 1': "", 'custom.boss lt 5': "", 'custom.langs ge 0': "",
+    'custom.since ge "2020-01-01"': "Ana", 'custom.since gt "2020-01-01"': "", 'custom.since lt "2020-01-02"': "Ana",
+    'custom.seen gt "2026-01-31"': "Ana", 'custom.seen lt "2026-01-31"': "",
+    'custom.seen le "2026-01-31T09:00:00+01:00"': "Ana",
+    'custom.seen lt "2026-01-31T08:00:00.5Z"': "Ana", 'custom.seen gt "2026-01-31T07:59:59.999Z"': "Ana",
+    'not (custom.number gt 6)': "ben cleo do_ra", 'custom.since gt "2019-12-31T00:00:00Z"': "",
     'userName eq "ana" or userName eq "ben" and active eq true': "Ana",
     '(userName eq "ana" or userName eq "ben") and active eq false': "ben",
     'not (userName eq "ana" or active eq false)': "cleo do_ra",
@@ -139,6 +149,10 @@ def test_s33_ids_are_compared_as_numbers_and_named_things_by_id_too(queries: Que
         ("id eq 99999999999999999999", "a whole number"), ('userName eq "\\u0000"', "cannot be stored"),
         ('userName eq "\\ud800"', "cannot be stored"), ('emails[type eq "work"]', "`type` is not an attribute"),
         ('urn:other:userName eq "a"', "schema that users do not have"),
+        ('custom.number gt "many"', "`custom.number` is compared with a whole number, a date, or a time with its zone"),
+        ('custom.number gt "7"', "is compared with a whole number"),
+        ("custom.number lt true", "is compared with a whole number"),
+        ('custom.seen ge "2026-01-31T08:00:00"', "a time with its zone"), ("custom.number gt null", "is compared with"),
         ("a" * 3000, "2000 characters"), ("not (" * 40 + "title pr" + ")" * 40, "nests"),
     ],
 )  # fmt: skip
