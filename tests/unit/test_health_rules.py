@@ -9,7 +9,8 @@ import pytest
 
 from syncd.model.hold import HeldPlan, Kind, Objection, PlanState
 from syncd.model.run import Mode, Outcome, Run, Trigger
-from syncd.services.health import DaemonFacts, DirectoryFacts, HealthReport, Status, assess
+from syncd.services.health import DaemonFacts, DirectoryFacts, HealthReport, assess
+from syncd.services.problem import Status
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
