@@ -190,11 +190,8 @@ class WebhookService:
     ) -> WebhookStanding:
         if state is None or state.position == newest:
             return WebhookStanding(name=name, state=state, newest=newest)
-        if (
-            before is not None
-            and before.state is not None
-            and (before.state.position, before.newest) == (state.position, newest)
-        ):
+        known = before.state if before is not None and before.newest == newest else None
+        if before is not None and known is not None and known.position == state.position:
             return replace(before, state=state)
         items = self._page(name, state, limit=PENDING_LIMIT, write=log.debug).items
         since = items[0].at if items else None
