@@ -73,10 +73,10 @@ class Mails:
         """Send these, or all that failed, again; which ones. Raises NotFoundError unless each of them waits or failed,
         StoreError."""
         found = self.outbox.retry(numbers, at=self.clock.now(), caller=caller)
+        self._tell()
         missing = sorted(set(numbers or ()) - set(found))
         if missing:
             raise NotFoundError(f"no mail waits or has failed under {', '.join(map(str, missing))}")
-        self._tell()
         return found
 
     def retry_one(self, number: int, *, caller: Caller) -> MailView:
