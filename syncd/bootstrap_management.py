@@ -18,6 +18,8 @@ from syncd.services.access import AccessService
 from syncd.services.actions import ActionService
 from syncd.services.announcing import AnnouncingService
 from syncd.services.avatars import AvatarService
+from syncd.services.bulk_links import BulkLinkService
+from syncd.services.bulk_passwords import BulkPasswordService
 from syncd.services.callers import CallerService
 from syncd.services.ceiling import CeilingService
 from syncd.services.check import CheckService
@@ -270,7 +272,8 @@ def _passwords(shared: _Shared) -> Family:
     )
     links = PasswordLinkService(store=SqlLinkStore(engine), passwords=passwords, settings=settings, clock=shared.clock)
     age = PasswordAgeService(store=SqlPasswordAgeStore(engine), mailer=shared.mails, settings=settings)
-    return {"passwords": passwords, "password_links": links, "password_age": age}
+    bulk = BulkPasswordService(passwords=passwords)
+    return {"passwords": passwords, "password_links": links, "password_age": age, "bulk_passwords": bulk}
 
 
 def _actions(shared: _Shared, *, links: LinkService, passwords: PasswordLinkService, users: UserService) -> Family:
@@ -292,7 +295,8 @@ def _actions(shared: _Shared, *, links: LinkService, passwords: PasswordLinkServ
         max_lifetime=None if longest is None else parse_duration(longest),
     )
     access = AccessService(store=SqlAccess(engine), policy=shared.policy, clock=clock)
-    return {"actions": actions, "keys": keys, "access": access}
+    bulk_links = BulkLinkService(actions=actions, leases=links)
+    return {"actions": actions, "bulk_links": bulk_links, "keys": keys, "access": access}
 
 
 def _mail(shared: _Shared) -> Family:
