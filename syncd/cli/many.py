@@ -7,6 +7,7 @@ import io
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -100,18 +101,33 @@ def ask(what: str, names: Sequence[str], *, yes: bool, file: str | None = None) 
     typer.confirm(f"{what}: {len(names)} people ({shown}). Go on?", **question)
 
 
-def tell(printer: Printer, table: Table, results: Iterable[RowResult], names: Mapping[int, str]) -> None:
-    """Print a row for each, also for those who were done when it was interrupted; exit code 1 when one was refused."""
+def tell(
+    printer: Printer,
+    table: Table,
+    results: Iterable[RowResult],
+    names: Mapping[int, str],
+    *,
+    attributes: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Print a row for each, also for those who were done when it was interrupted; exit code 1 when one was refused.
+
+    `attributes`: key -> the result's attribute, where that is called otherwise.
+    """
     done: list[RowResult] = []
     try:
         for row in results:
             done.append(row)  # noqa: PERF402 - what there is of it is printed whatever happens
-    finally:
-        if done or not sys.exc_info()[0]:
-            printer.rows(table, [_shown(row, table, names) for row in done])
+    except BaseException:
+        if done:
+            printer.rows(table, _shown(done, table, names, attributes))
+        raise
+    printer.rows(table, _shown(done, table, names, attributes))
     if any(row.result is Result.REFUSED for row in done):
         raise typer.Exit(1)
 
 
-def _shown(row: RowResult, table: Table, names: Mapping[int, str]) -> dict[str, Any]:
-    return {key: names[row.id] if key == "username" else getattr(row, key) for key in table.keys}
+def _shown(
+    done: Sequence[RowResult], table: Table, names: Mapping[int, str], attributes: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    wanted = {key: attributes.get(key, key) for key in table.keys}
+    return [{key: names[row.id] if key == "username" else getattr(row, name) for key, name in wanted.items()} for row in done]

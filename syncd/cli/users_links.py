@@ -17,14 +17,16 @@ if TYPE_CHECKING:
     from syncd.services.ports import Relinked
 
 _RESULTS = Table(
-    keys=("id", "username", "result", "other_id", "other", "dn", "code", "message"),
+    keys=("id", "username", "result", "other", "became", "dn", "code", "message"),
     headings={
-        "id": "ID", "username": "USERNAME", "result": "RESULT", "other_id": "OTHER", "other": "BECAME", "dn": "ENTRY",
+        "id": "ID", "username": "USERNAME", "result": "RESULT", "other": "OTHER", "became": "BECAME", "dn": "ENTRY",
         "message": "WHY",
     },
-    numbers=frozenset({"id", "other_id"}),
+    numbers=frozenset({"id", "other"}),
     empty="nobody",
 )  # fmt: skip
+# as they are called of one
+_ATTRIBUTES = {"other": "other_id", "became": "other"}
 
 Where = Annotated[str, typer.Option(help="The directory whose entry it is.")]
 Reason = Annotated[str, typer.Option(help="Why; goes into the audit trail.", prompt="Reason")]
@@ -85,7 +87,7 @@ def unlink(context: typer.Context, *, who: Who = None, directory: Where, reason:
             return
         results = management.bulk_links.unlink(found, directory=directory, caller=caller(), reason=reason)
         ask("unlink", list(found.values()), yes=yes)
-        tell(invocation.printer, _RESULTS, results, found)
+        tell(invocation.printer, _RESULTS, results, found, attributes=_ATTRIBUTES)
 
 
 def _link_many(invocation: Invocation, file: str, directory: str, reason: str, *, yes: bool) -> None:
@@ -97,7 +99,7 @@ def _link_many(invocation: Invocation, file: str, directory: str, reason: str, *
         rows = [NewLink(id=number, dn=line.value) for number, line in zip(named, found, strict=True)]
         results = runtime.management.bulk_links.link(rows, directory=directory, caller=caller(), reason=reason)
         ask("link", list(named.values()), yes=yes, file=file)
-        tell(invocation.printer, _RESULTS, results, named)
+        tell(invocation.printer, _RESULTS, results, named, attributes=_ATTRIBUTES)
 
 
 def _require_dn(file: str, line: Line) -> None:

@@ -71,7 +71,7 @@ def test_s84_many_are_linked_from_a_file_and_unlinked_by_name(run: Run, people: 
     parted = run("users", "unlink", "ben", f"id:{cleo}", *CORP, "-y", "--output", "json")
     first, second = parted.json()["items"]
     assert (parted.code, first["result"], second["code"]) == (1, "changed", "wrong_state")
-    assert (first["dn"], first["other"], first["other_id"]) == ("uid=dan,dc=x", "created", owners(people)["e-dan"])
+    assert (first["dn"], first["became"], first["other"]) == ("uid=dan,dc=x", "created", owners(people)["e-dan"])
     assert owners(people)["hq-dan"] == ben
 
 
