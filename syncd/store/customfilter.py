@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from operator import ge, gt, le, lt
 from typing import Any, TypeAlias
 
@@ -42,24 +42,21 @@ def custom_field(test: Test) -> Holds:
 
 
 def _equal(column: ColumnElement[Any], value: Value) -> list[Holds]:
-    """As a text, a number, a date or a time; or as one of several texts."""
+    """As the whole value, or as one of several texts."""
     written = to_json(value)
     if not isinstance(value, str):
         return [column == written]
-    scalars = [written, *(to_json({tag: value}) for tag in ("date", "datetime"))]
     patterns = [f"[{escaped(written)}%", f"[%,{escaped(written)}%"]
-    found = [func.lower(column) == func.lower(one) for one in scalars]
-    return found + [caseless_like(column, pattern) for pattern in patterns]
+    return [func.lower(column) == func.lower(written), *(caseless_like(column, pattern) for pattern in patterns)]
 
 
 # ---------------------------------------------------------------- before and after
 def _in_order(column: ColumnElement[Any], compare: Compare, value: Value) -> Holds:
-    """A number among numbers; a time among times; a date among dates, and as its first moment in UTC among times."""
+    """Among values of the same type: a field may have been of another before."""
     if isinstance(value, datetime):
         return _tagged(column, "datetime", compare, value)
     if isinstance(value, date):
-        midnight = datetime.combine(value, time.min, UTC)
-        return or_(_tagged(column, "date", compare, value), _tagged(column, "datetime", compare, midnight))
+        return _tagged(column, "date", compare, value)
     # of all JSON only numbers begin so; a database must not convert the others, in whichever order it looks
     is_number = func.substr(column, 1, 1).in_(tuple("-0123456789"))
     return case((is_number, compare(cast(column, Numeric), value)), else_=false())

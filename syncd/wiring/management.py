@@ -54,7 +54,7 @@ def open_management(
         passwords=passwords,
         password_links=password_links,
         password_age=login.password_age(common),
-        actions=people.actions(common, links=links, passwords=password_links, users=users),
+        actions=people.actions(common, links=links, lists=lists, passwords=password_links, users=users),
         keys=login.keys(common),
         access=people.access(common),
         mails=common.mails,
