@@ -53,13 +53,13 @@ def list_users(
 ) -> None:
     """List people."""
     from syncd.services.export import person_json
-    from syncd.services.userlists import wanted_people
 
     invocation = of(context)
     order = _order(sort)
-    wanted = wanted_people(filter=condition, search=text, view=view, directory=directory)
     with invocation.runtime() as runtime:
-        page = runtime.management.lists.list(wanted, order=order, limit=limit, after=after)
+        lists = runtime.management.lists
+        wanted = lists.wanted(filter=condition, search=text, view=view, directory=directory)
+        page = lists.list(wanted, order=order, limit=limit, after=after)
     rows = [person_json(person) if invocation.format is Format.JSON else _row(person) for person in page.items]
     invocation.printer.rows(_USERS, rows, next_page=page.next)
     if page.next and invocation.printer.for_people:

@@ -1,6 +1,6 @@
 """The use cases of managing people, side by side: what the CLI and the API are given.
 
-One line for each family; `syncd.bootstrap_management` makes them.
+One line for each family; `syncd.wiring` makes them.
 """
 
 from __future__ import annotations
