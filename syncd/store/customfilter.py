@@ -7,15 +7,12 @@ from datetime import date, datetime
 from operator import ge, gt, le, lt
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Numeric, Text, and_, case, cast, false, func, or_
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy import ColumnElement, Numeric, and_, case, cast, false, func, or_
 
 from syncd.model.records import CUSTOM_PREFIX
 from syncd.model.userfilter import Operator, Test, Value
 from syncd.store import schema as t
-from syncd.store.patterns import caseless_like, escaped, like
+from syncd.store.matching import Bytewise, caseless_like, escaped, like
 from syncd.store.types import to_json
 
 Holds: TypeAlias = ColumnElement[bool]
@@ -65,21 +62,3 @@ def _in_order(column: ColumnElement[Any], compare: Compare, value: Value) -> Hol
 def _tagged(column: ColumnElement[Any], tag: str, compare: Compare, value: date) -> Holds:
     """ISO 8601 of one zone is in the order of its characters."""
     return and_(like(column, f'{{"{tag}":%'), compare(Bytewise(column), to_json(value)))
-
-
-class Bytewise(FunctionElement[str]):
-    """A text that is compared by its characters' numbers, whatever the database's collation."""
-
-    type = Text()
-    name = "bytewise"
-    inherit_cache = True
-
-
-@compiles(Bytewise, "sqlite")
-def _plain(element: Bytewise, compiler: SQLCompiler, **options: Any) -> str:
-    return str(compiler.process(element.clauses, **options))
-
-
-@compiles(Bytewise, "postgresql")
-def _collated(element: Bytewise, compiler: SQLCompiler, **options: Any) -> str:
-    return f'({compiler.process(element.clauses, **options)}) COLLATE "C"'

@@ -16,8 +16,8 @@ from syncd.model.checks import CheckStatus
 from syncd.model.views import PersonView, UserFilter, UserOrder, UserSort, UserState
 from syncd.services.scimfilter import parse_filter
 from syncd.services.userlists import UserListService
+from syncd.store import narrowing
 from syncd.store import schema as t
-from syncd.store import userlists
 from syncd.store.engine import write
 from syncd.store.queries import Queries
 from tests.fakes.edge import FakeClock
@@ -42,7 +42,7 @@ def rows(engine: Engine) -> Rows:
 @pytest.fixture(params=["few", "many"])
 def both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each list is found by looking its few up first, and by going through everybody."""
-    monkeypatch.setattr(userlists, "FEW", 5000 if request.param == "few" else 0)
+    monkeypatch.setattr(narrowing, "FEW", 5000 if request.param == "few" else 0)
 
 
 @pytest.fixture
