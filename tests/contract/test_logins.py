@@ -78,6 +78,16 @@ def test_s30_a_manual_user_logs_in_by_username_or_primary_address(people: People
     assert people.outcomes() == ["accepted"] * 3
 
 
+def test_s5_a_name_is_its_usernames_even_if_it_became_anothers_address(people: People, site: Runtime) -> None:
+    """No edit and no run lets that happen; if a store has it all the same, one name is one person, and both can log in."""
+    anna = people.manual("anna", email="both@example.com")
+    bert = people.manual("both@example.com", email="bert@example.com")
+    for name, user in (("both@example.com", bert), ("bert@example.com", bert), ("anna", anna)):
+        assert log_in(site, name).session.user_id == user
+    refused(site, "both@example.com", WRONG)
+    assert (people.row(anna).failed_logins, people.row(bert).failed_logins) == (0, 1)
+
+
 def test_s29_a_directory_user_is_checked_as_their_stored_entry(people: People, site: Runtime) -> None:
     anna = people.of_directory("anna", ANNA, entry_id="entry-7")
     directory = FakeDirectory()

@@ -121,6 +121,27 @@ def test_a_username_that_is_anothers_email_is_refused() -> None:
     assert codes(result) == {"b": "username_taken"}
 
 
+def test_s5_an_email_that_is_anothers_username_is_refused() -> None:
+    result = Company(stored(1, "b", "anna@x", "b@x")).sync(record("a", "anna", "anna@x"))
+    assert codes(result) == {"a": "email_taken"}
+
+
+def test_s5_of_two_new_people_one_gets_the_name_as_username_or_email() -> None:
+    people = record("b", "anna@x", "b@x"), record("a", "anna", "anna@x")
+    for order in (people, people[::-1]):
+        assert codes(Company().sync(*order)) == {"b": "username_taken"}
+
+
+def test_s5_who_moves_keeps_an_email_that_the_directory_does_not_manage() -> None:
+    """The address was given by hand; another change of the same person does not make it free."""
+    company = Company(stored(1, "a", "anna", "anna@x"))
+    moved = record("a", "anne")
+    moved = moved._replace(fields={"username": "anne"})
+    newcomer = record("b", "anna@x")._replace(fields={"username": "anna@x"})
+    result = company.sync(moved, newcomer)
+    assert (accepted(result), codes(result)) == ({"a"}, {"b": "username_taken"})
+
+
 def test_a_username_that_is_the_own_email_is_fine() -> None:
     assert accepted(Company().sync(record("a", "anna@x", "anna@x"))) == {"a"}
 
