@@ -133,7 +133,7 @@ def test_a_person_returns_without_a_name_that_the_directory_no_longer_manages_an
     assert (row.username_key, row.email, row.email_key) == ("a", "a@example.com", None)
 
 
-def test_s5_a_person_returns_without_an_unmanaged_address_that_became_somebodys_username(three: Company, engine: Engine) -> None:
+def test_s5_an_unmanaged_address_that_became_a_username_does_not_return(three: Company, engine: Engine) -> None:
     left = three.people.pop("a")
     fields = {name: value for name, value in left.fields.items() if name != "email"}
     three.add(person("d", username="a@example.com", email="d@example.com"))
