@@ -13,7 +13,7 @@ from syncd.model.records import CUSTOM_PREFIX, FieldValue
 from syncd.model.text import fold
 from syncd.model.useredit import Decides, Place, UserEdit
 from syncd.store import schema as t
-from syncd.store.administrators import is_administrator, other_administrator
+from syncd.store.administrators import is_administrator, somebody_administers
 from syncd.store.announce import announce
 from syncd.store.apply_names import NAMES
 from syncd.store.apply_values import PLAIN, write_other_fields
@@ -205,7 +205,7 @@ class Editor:
         still = is_administrator(self.connection, self.user_id, administrator_roles=roles)
         if still and not {"no_organization", "no_unit"} & set(reasons):
             return
-        if not other_administrator(self.connection, self.user_id, administrator_roles=roles, now=self.journal.at):
+        if not somebody_administers(self.connection, roles, now=self.journal.at, but=self.user_id):
             raise LastAdministratorError(f"user {self.user_id} is the last administrator who can act")
 
 

@@ -427,6 +427,13 @@ def test_whoever_is_deleted_while_the_password_is_looked_at_is_refused(people: P
         log_in(site, "anna", directory=Slow())
 
 
+def test_s41_the_last_administrator_is_locked_like_anybody(people: People, site: Runtime) -> None:
+    anna = people.manual("anna", failed_logins=LIMIT - 1)
+    people.grant(anna, "administrator")
+    refused(site, "anna", WRONG)
+    assert people.row(anna).auth_status == "locked"
+
+
 # ---------------------------------------------------------------- the counter for whoever else asks for a password
 def test_s41_a_password_asked_for_elsewhere_is_counted_alike(people: People, site: Runtime) -> None:
     anna = people.manual("anna")
@@ -437,7 +444,7 @@ def test_s41_a_password_asked_for_elsewhere_is_counted_alike(people: People, sit
         assert people.row(anna).failed_logins == count
     assert people.row(anna).auth_status == "locked"
     assert not failures.begin(anna, name="anna", origin=ORIGIN, caller=ITSELF)
-    assert not failures.begin(anna + 1, caller=ITSELF)
+    assert not failures.begin(anna + 1, name="anna", origin=ORIGIN, caller=ITSELF)
 
 
 def test_s41_a_right_password_elsewhere_forgets_the_failed_ones(people: People, site: Runtime) -> None:
