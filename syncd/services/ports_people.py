@@ -92,9 +92,6 @@ class Ceiling(Protocol):
     def require_roles(self, role_ids: Collection[int], *, caller: Caller) -> None:
         """That the caller holds everything these roles give. Raises AboveCallerError, NoSuchReferenceError."""
 
-    def require_permissions(self, permissions: Collection[str], *, caller: Caller) -> None:
-        """That the caller holds all of these. Raises AboveCallerError."""
-
     def require_user(self, user_id: int, *, caller: Caller) -> None:
         """That the user may do nothing that the caller may not. Raises AboveCallerError."""
 

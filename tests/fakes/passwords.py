@@ -88,8 +88,6 @@ class FakeCeiling:
 
     def require_roles(self, role_ids: Any, *, caller: Caller) -> None: ...
 
-    def require_permissions(self, permissions: Any, *, caller: Caller) -> None: ...
-
     def require_user(self, user_id: int, *, caller: Caller) -> None:
         if user_id in self.above:
             raise AboveCallerError
