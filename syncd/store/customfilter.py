@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from operator import ge, gt, le, lt
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Numeric, Text, and_, case, cast, false, func, or_
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy import ColumnElement, Numeric, and_, case, cast, false, func, or_
 
 from syncd.model.records import CUSTOM_PREFIX
 from syncd.model.userfilter import Operator, Test, Value
 from syncd.store import schema as t
-from syncd.store.patterns import caseless_like, escaped, like
+from syncd.store.matching import Bytewise, caseless_like, escaped, like
 from syncd.store.types import to_json
 
 Holds: TypeAlias = ColumnElement[bool]
@@ -42,24 +39,21 @@ def custom_field(test: Test) -> Holds:
 
 
 def _equal(column: ColumnElement[Any], value: Value) -> list[Holds]:
-    """As a text, a number, a date or a time; or as one of several texts."""
+    """As the whole value, or as one of several texts."""
     written = to_json(value)
     if not isinstance(value, str):
         return [column == written]
-    scalars = [written, *(to_json({tag: value}) for tag in ("date", "datetime"))]
     patterns = [f"[{escaped(written)}%", f"[%,{escaped(written)}%"]
-    found = [func.lower(column) == func.lower(one) for one in scalars]
-    return found + [caseless_like(column, pattern) for pattern in patterns]
+    return [func.lower(column) == func.lower(written), *(caseless_like(column, pattern) for pattern in patterns)]
 
 
 # ---------------------------------------------------------------- before and after
 def _in_order(column: ColumnElement[Any], compare: Compare, value: Value) -> Holds:
-    """A number among numbers; a time among times; a date among dates, and as its first moment in UTC among times."""
+    """Among values of the same type: a field may have been of another before."""
     if isinstance(value, datetime):
         return _tagged(column, "datetime", compare, value)
     if isinstance(value, date):
-        midnight = datetime.combine(value, time.min, UTC)
-        return or_(_tagged(column, "date", compare, value), _tagged(column, "datetime", compare, midnight))
+        return _tagged(column, "date", compare, value)
     # of all JSON only numbers begin so; a database must not convert the others, in whichever order it looks
     is_number = func.substr(column, 1, 1).in_(tuple("-0123456789"))
     return case((is_number, compare(cast(column, Numeric), value)), else_=false())
@@ -68,21 +62,3 @@ def _in_order(column: ColumnElement[Any], compare: Compare, value: Value) -> Hol
 def _tagged(column: ColumnElement[Any], tag: str, compare: Compare, value: date) -> Holds:
     """ISO 8601 of one zone is in the order of its characters."""
     return and_(like(column, f'{{"{tag}":%'), compare(Bytewise(column), to_json(value)))
-
-
-class Bytewise(FunctionElement[str]):
-    """A text that is compared by its characters' numbers, whatever the database's collation."""
-
-    type = Text()
-    name = "bytewise"
-    inherit_cache = True
-
-
-@compiles(Bytewise, "sqlite")
-def _plain(element: Bytewise, compiler: SQLCompiler, **options: Any) -> str:
-    return str(compiler.process(element.clauses, **options))
-
-
-@compiles(Bytewise, "postgresql")
-def _collated(element: Bytewise, compiler: SQLCompiler, **options: Any) -> str:
-    return f'({compiler.process(element.clauses, **options)}) COLLATE "C"'

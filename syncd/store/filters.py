@@ -11,33 +11,14 @@ from collections.abc import Callable, Mapping
 from operator import eq, ge, gt, le, lt
 from typing import Any, TypeAlias
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    ColumnElement,
-    Select,
-    and_,
-    exists,
-    false,
-    func,
-    literal,
-    not_,
-    or_,
-    select,
-    text,
-    true,
-    union_all,
-)
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy import Column, ColumnElement, Select, and_, exists, false, func, not_, or_, select, text, true, union_all
 
 from syncd.model.records import CUSTOM_PREFIX
 from syncd.model.text import fold
 from syncd.model.userfilter import AllOf, AnyOf, Condition, Negation, Operator, Test
 from syncd.store import schema as t
 from syncd.store.customfilter import custom_field
-from syncd.store.patterns import caseless_like, escaped, like
+from syncd.store.matching import caseless_like, escaped, has, like
 from syncd.store.searchrows import SEARCHED, SEPARATORS, cut
 
 Holds: TypeAlias = ColumnElement[bool]
@@ -182,39 +163,11 @@ def _in_text(name: str, test: Test) -> Holds:
     value = cut(fold(str(test.value)))
     if test.operator is Operator.CO:
         begin, pattern = f"%{before}" if place else "", escaped(value)
-        return and_(_has(column, value), like(column, f"{begin}%{pattern}%{after}%"))
+        return and_(has(column, value), like(column, f"{begin}%{pattern}%{after}%"))
     part = value + (after if test.operator is not Operator.SW else "")
     if test.operator is Operator.EW or place:
-        return _has(column, part if test.operator is Operator.EW else before + part)
-    return and_(_has(column, part), like(column, f"{escaped(part)}%"))
-
-
-def words_in(words: list[str]) -> Holds:
-    """Whether all these folded words occur in a row of user_search."""
-    return and_(true(), *(_has(t.user_search.c.text, cut(word)) for word in words))
-
-
-def _has(column: ColumnElement[Any], part: str) -> Holds:
-    """Whether a text has this part: three times as fast as LIKE."""
-    return PartOf(column, literal(part))
-
-
-class PartOf(FunctionElement[bool]):
-    """position(part IN text) > 0, in each database's words."""
-
-    type = Boolean()
-    name = "part_of"
-    inherit_cache = True
-
-
-@compiles(PartOf, "sqlite")
-def _instr(element: PartOf, compiler: SQLCompiler, **options: Any) -> str:
-    return f"instr({compiler.process(element.clauses, **options)}) > 0"
-
-
-@compiles(PartOf, "postgresql")
-def _strpos(element: PartOf, compiler: SQLCompiler, **options: Any) -> str:
-    return f"strpos({compiler.process(element.clauses, **options)}) > 0"
+        return has(column, part if test.operator is Operator.EW else before + part)
+    return and_(has(column, part), like(column, f"{escaped(part)}%"))
 
 
 # ---------------------------------------------------------------- what people have or belong to

@@ -15,7 +15,7 @@ from syncd.model.trail import AttemptFilter, AuditFilter, LoginAttempt
 from syncd.model.views import AuditEventView
 from syncd.store import schema as t
 from syncd.store.engine import read, write
-from syncd.store.patterns import caseless_like, escaped
+from syncd.store.matching import caseless_like, escaped
 
 PRUNED_THROUGH = "audit_pruned_through"
 # rows of one transaction

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from syncd.clock import Clock
 from syncd.directory import probe
+from syncd.services.bulk_links import BulkLinkService
+from syncd.services.bulk_passwords import BulkPasswordService
 from syncd.services.check import CheckService
 from syncd.services.management import Management
 from syncd.services.ports import Directory
@@ -33,6 +35,7 @@ def open_management(
     users, lists, events = people.users(common), people.lists(common), delivery.events(common)
     passwords = login.passwords(common)
     password_links = login.password_links(common, passwords=passwords)
+    actions = people.actions(common, links=links, lists=lists, passwords=password_links, users=users)
     return Management(
         idempotency=SqlIdempotency(engine),
         users=users,
@@ -54,7 +57,9 @@ def open_management(
         passwords=passwords,
         password_links=password_links,
         password_age=login.password_age(common),
-        actions=people.actions(common, links=links, passwords=password_links, users=users),
+        bulk_passwords=BulkPasswordService(passwords=passwords),
+        actions=actions,
+        bulk_links=BulkLinkService(actions=actions, leases=links),
         keys=login.keys(common),
         access=people.access(common),
         mails=common.mails,

@@ -58,7 +58,9 @@ def avatars(shared: Shared) -> AvatarService:
     )
 
 
-def actions(shared: Shared, *, links: LinkService, passwords: PasswordLinkService, users: UserService) -> ActionService:
+def actions(
+    shared: Shared, *, links: LinkService, lists: UserListService, passwords: PasswordLinkService, users: UserService
+) -> ActionService:
     """Enable, disable, activate, reset, delete."""
     return ActionService(
         store=SqlActions(shared.engine, administrator_roles=shared.settings.administrator_roles),
@@ -66,7 +68,7 @@ def actions(shared: Shared, *, links: LinkService, passwords: PasswordLinkServic
         users=users,
         ceiling=shared.ceiling,
         links=links,
-        finder=FilterFinder(lists=shared.queries),
+        finder=FilterFinder(lists=lists),
         clock=shared.clock,
     )
 
@@ -79,9 +81,7 @@ def access(shared: Shared) -> AccessService:
 def lists(shared: Shared) -> UserListService:
     """Filters, search, views."""
     settings = shared.settings
-    return UserListService(
-        store=shared.queries, export_fields=settings.export.fields, custom_fields=tuple(settings.custom_fields)
-    )
+    return UserListService(store=shared.queries, export_fields=settings.export.fields, custom_fields=settings.custom_fields)
 
 
 def exports(shared: Shared, *, lists: UserListService) -> ExportService:
