@@ -204,14 +204,6 @@ class Metrics:
         self.mails_queued.set(waiting.count)
         self.mails_waiting_since.at = waiting.since
 
-    def login_answered(self, result: LoginResult) -> None:
-        """Count a try to log in."""
-        self.logins.labels(result.value).inc()
-
-    def user_locked(self) -> None:
-        """Count an account that was locked. Any thread."""
-        self.users_locked.inc()
-
     def webhook_tried(self, name: str, *, taken: bool) -> None:
         """Count a try to deliver."""
         self.webhook_deliveries.labels(name, "delivered" if taken else "failed").inc()

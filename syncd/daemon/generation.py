@@ -85,7 +85,7 @@ class Generation:
         for name in self._states:
             self._metrics.declare(name)
         self._expect_webhooks()
-        self._endings.append(self.runtime.management.login_failures.on_lock(self._metrics.user_locked))
+        self._endings.append(self.runtime.management.login_failures.on_lock(self._metrics.users_locked.inc))
         self._board.replace(self._states)
         await self._observer.once()
         for name, worker in self._workers.items():
@@ -99,11 +99,7 @@ class Generation:
         self._spawn("housekeeping", housekeeping.run(self.runtime, stopping=self._stopping))
         self._spawn("exports", exports.run(self.runtime, stopping=self._stopping))
         self._spawn("announcing", announcing.run(self.runtime, stopping=self._stopping))
-        for name in self._board.webhooks:
-            watched = webhooks.run(self.runtime, name, board=self._board, metrics=self._metrics, stopping=self._stopping)
-            self._spawn(f"webhook {name}", watched)
-        sending = mailer.run(self.runtime, board=self._board, metrics=self._metrics, stopping=self._stopping)
-        self._spawn("mailer", sending)
+        self._spawn_deliveries()
 
     async def request(
         self, directory: str, *, mode: Mode, trigger: Trigger, actor: str = "", since: datetime | None = None
@@ -175,9 +171,16 @@ class Generation:
         await in_thread(self.runtime.close, name="close runtime")
 
     # ------------------------------------------------------------ inside
+    def _spawn_deliveries(self) -> None:
+        deliveries, metrics, stopping = self._board.deliveries, self._metrics, self._stopping
+        for name in deliveries.webhooks:
+            delivering = webhooks.run(self.runtime, name, deliveries=deliveries, metrics=metrics, stopping=stopping)
+            self._spawn(f"webhook {name}", delivering)
+        self._spawn("mailer", mailer.run(self.runtime, deliveries=deliveries, metrics=metrics, stopping=stopping))
+
     def _expect_webhooks(self) -> None:
         names = self.runtime.management.webhooks.names
-        for name in self._board.expect(names):
+        for name in self._board.deliveries.expect(names):
             self._metrics.forget_webhook(name)
         for name in names:
             self._metrics.declare_webhook(name)

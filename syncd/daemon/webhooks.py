@@ -10,7 +10,7 @@ from datetime import datetime
 
 import structlog
 
-from syncd.daemon.board import Board
+from syncd.daemon.deliveries import Deliveries
 from syncd.daemon.parts import Runtime
 from syncd.errors import SyncdError
 from syncd.metrics import Metrics
@@ -24,7 +24,7 @@ EVERY = 2.0
 GATHER = 0.05
 
 
-async def run(runtime: Runtime, name: str, *, board: Board, metrics: Metrics, stopping: Callable[[], bool]) -> None:
+async def run(runtime: Runtime, name: str, *, deliveries: Deliveries, metrics: Metrics, stopping: Callable[[], bool]) -> None:
     """Until cancelled."""
     service, events = runtime.management.webhooks, runtime.management.events
     loop, written, ended = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
@@ -54,7 +54,7 @@ async def run(runtime: Runtime, name: str, *, board: Board, metrics: Metrics, st
             written.clear()
             try:
                 again, standing = await in_thread(work, name=f"webhook {name}")
-                board.webhooks[name] = before = standing
+                deliveries.webhooks[name] = before = standing
                 metrics.webhook_seen(standing)
                 failing = False
             except SyncdError as error:

@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from syncd.daemon import mailer
-from syncd.daemon.board import Board
+from syncd.daemon.deliveries import Deliveries
 from syncd.daemon.parts import Runtime
 from syncd.errors import DatabaseUnavailableError
 from syncd.metrics import Metrics
@@ -58,11 +58,12 @@ class Loop:
     def __init__(self) -> None:
         self.sender = FakeSender()
         self.metrics = Metrics(version="1")
-        self.board = Board(version="1", started_at=START)
+        self.deliveries = Deliveries()
         self.mails = Mails(settings=MailSettings(host="smtp.example.com"), outbox=cast(Any, None), clock=FakeClock())
         runtime = SimpleNamespace(management=SimpleNamespace(mail_sender=self.sender, mails=self.mails))
         self.task = asyncio.create_task(
-            mailer.run(cast(Runtime, runtime), board=self.board, metrics=self.metrics, stopping=lambda: False), name="mailer"
+            mailer.run(cast(Runtime, runtime), deliveries=self.deliveries, metrics=self.metrics, stopping=lambda: False),
+            name="mailer",
         )
 
     def sent(self) -> float:
@@ -106,10 +107,10 @@ async def test_what_waits_is_on_the_board_and_in_the_metrics(loop: Loop) -> None
     def oldest() -> float | None:
         return loop.metrics.registry.get_sample_value("syncd_mails_waiting_since_timestamp_seconds")
 
-    assert (loop.board.mail, oldest()) == (MailsWaiting(), None)
+    assert (loop.deliveries.mail, oldest()) == (MailsWaiting(), None)
     loop.sender.waiting = MailsWaiting(count=2, since=START)
     loop.mails.new(MailKind.LOCKED, user_id=1, to="ada@example.com")
-    await until(lambda: loop.board.mail == MailsWaiting(count=2, since=START))
+    await until(lambda: loop.deliveries.mail == MailsWaiting(count=2, since=START))
     assert oldest() == START.timestamp()
     assert loop.metrics.registry.get_sample_value("syncd_mails_queued") == 2
     loop.sender.waiting = MailsWaiting()
@@ -129,14 +130,14 @@ async def test_an_end_stops_the_round_under_way_and_forgets_the_loop(loop: Loop)
 
 async def test_without_mail_the_loop_sleeps() -> None:
     runtime = cast(Runtime, SimpleNamespace(management=SimpleNamespace(mail_sender=None)))
-    board, metrics = Board(version="1", started_at=START), Metrics(version="1")
-    board.mail = waiting = MailsWaiting(count=3, since=START)
+    deliveries, metrics = Deliveries(), Metrics(version="1")
+    deliveries.mail = waiting = MailsWaiting(count=3, since=START)
     metrics.mails_wait(waiting)
-    task = asyncio.create_task(mailer.run(runtime, board=board, metrics=metrics, stopping=lambda: False))
+    task = asyncio.create_task(mailer.run(runtime, deliveries=deliveries, metrics=metrics, stopping=lambda: False))
     done, _ = await asyncio.wait({task}, timeout=0.05)
     assert not done
     # of an earlier configuration with mail
-    assert board.mail is None
+    assert deliveries.mail is None
     assert metrics.registry.get_sample_value("syncd_mails_queued") == 0
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

@@ -80,7 +80,7 @@ def _counted(request: web.Request) -> Iterator[None]:
         result = LoginResult.LIMITED
         raise
     finally:
-        request.app[HOST].metrics.login_answered(result)
+        request.app[HOST].metrics.logins.labels(result.value).inc()
 
 
 # ---------------------------------------------------------------- one's own
