@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, case, delete, func, insert, or_, select, update
 
 from syncd.model.caller import ITSELF, Caller
 from syncd.model.mail import MailKind, MailLink, MailState, MailsWaiting, MailView, NewMail, QueuedMail
@@ -153,8 +153,9 @@ class SqlOutbox:
         with write(self._engine) as connection:
             rows = connection.execute(select(box.id, box.state).where(chosen).order_by(box.id)).all()
             found = [row.id for row in rows]
-            # the time until it is given up begins anew
-            anew = {"state": _QUEUED, "due_at": at, "created_at": at, "tries": 0, "claimed_until": None}
+            # the time until it is given up begins anew; whoever is sending it at this moment goes on alone
+            claimed = case((box.claimed_until > at, box.claimed_until), else_=None)
+            anew = {"state": _QUEUED, "due_at": at, "created_at": at, "tries": 0, "claimed_until": claimed}
             connection.execute(update(t.outbox).where(box.id.in_(found)).values(anew))
             journal = Journal(connection, caller=caller, at=at)
             for row in rows:

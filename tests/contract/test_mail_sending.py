@@ -280,6 +280,18 @@ def test_failed_mails_can_be_sent_again(office: PostOffice, smtp: SmtpServer) ->
         office.mails.retry([number], caller=ADMINISTRATOR)
 
 
+def test_a_mail_that_is_being_sent_is_not_sent_by_another_who_is_told_to_retry(office: PostOffice, smtp: SmtpServer) -> None:
+    office.queue()
+    now = office.clock.now()
+    (claimed,) = office.sender.outbox.claim(at=now, until=now + timedelta(minutes=5), limit=1)
+    office.mails.retry([claimed.id], caller=ADMINISTRATOR)
+    office.work()
+    assert smtp.mails == []
+    office.clock.advance(minutes=6)
+    office.work()
+    assert len(smtp.mails) == 1
+
+
 def test_records_of_mails_are_deleted_after_their_time(office: PostOffice, smtp: SmtpServer) -> None:
     smtp.answers["b@example.com"] = [REFUSED]
     smtp.answers["c@example.com"] = [BUSY] * 10
