@@ -78,13 +78,7 @@ def open_runtime(settings: RootSettings, *, clock: Clock | None = None, check_sc
     clock = clock or SystemClock()
     # a run makes millions of small objects without cycles; looking through them at the default rate cost a fifth of its time
     gc.set_threshold(100_000, 50, 100)
-    engine = open_engine(settings.store)
-    try:
-        if check_schema:
-            migrate.check(engine)
-    except BaseException:
-        engine.dispose()
-        raise
+    engine = _open_store(settings, check_schema=check_schema)
     directories = _directories(settings)
     store, runs, lease, holds = SqlSyncStore(engine, clock), SqlRunStore(engine), SqlLease(engine), SqlHoldStore(engine)
     sync = SyncService(
@@ -123,6 +117,17 @@ def open_runtime(settings: RootSettings, *, clock: Clock | None = None, check_sc
         links=links,
         management=open_management(settings, engine=engine, clock=clock, directories=directories, queries=queries, links=links),
     )
+
+
+def _open_store(settings: RootSettings, *, check_schema: bool) -> Engine:
+    engine = open_engine(settings.store)
+    try:
+        if check_schema:
+            migrate.check(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,14 @@ class WebhookService:
         until = at + parse_duration(settings.timeout) + SLACK
         if not self.store.claim(name, position=state.position, through=through, at=at, until=until):
             return False
+        self._deliver(name, state, items, through=through, at=at, until=until)
+        return True
+
+    def _deliver(
+        self, name: str, state: WebhookState, items: Sequence[Event], *, through: int, at: datetime, until: datetime
+    ) -> None:
+        """These events, up to position `through`, which are claimed until then."""
+        settings = self.settings[name]
         try:
             self.courier.deliver(self._message(name, items, message_id=f"msg_{name}_{state.position}_{through}", at=at))
         except WebhookError as error:
@@ -141,10 +149,9 @@ class WebhookService:
                 failures=state.failures + 1,
                 advice="It is tried again; `syncd webhooks list` shows when.",
             )
-            return True
+            return
         self.store.delivered(name, position=state.position, through=through, at=self.clock.now())
         log.info("webhook delivered", webhook=name, events=len(items))
-        return True
 
     def _message(self, name: str, items: Sequence[Event], *, message_id: str, at: datetime) -> Message:
         settings = self.settings[name]
