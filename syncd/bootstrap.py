@@ -21,7 +21,9 @@ from syncd.services.explain import ExplainService
 from syncd.services.mailcheck import MailCheck
 from syncd.services.management import Management
 from syncd.services.plans import PlanService
-from syncd.services.ports import Directory, HoldStore, Lease, RunStore, SyncStore
+from syncd.services.ports_directory import Directory
+from syncd.services.ports_runs import HoldStore, Lease, RunStore
+from syncd.services.ports_store import SyncStore
 from syncd.services.relinking import LinkService
 from syncd.services.sync import SyncService
 from syncd.services.watching import WatchService

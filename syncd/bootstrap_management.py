@@ -38,7 +38,7 @@ from syncd.services.password_age import PasswordAgeService
 from syncd.services.password_links import PasswordLinkService
 from syncd.services.password_rules import LocalPasswordRules
 from syncd.services.passwords import PasswordService
-from syncd.services.ports import Directory
+from syncd.services.ports_directory import Directory
 from syncd.services.ports_login import Authenticator
 from syncd.services.relinking import LinkService
 from syncd.services.roles import RoleService

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from syncd.bootstrap import Runtime
     from syncd.model.views import PersonView
-    from syncd.services.ports import Relinked
+    from syncd.services.ports_store import Relinked
 
 app = typer.Typer(help="People: look at them, make and change them, lock and unlock.", no_args_is_help=True)
 

@@ -18,8 +18,8 @@ from syncd.clock import Clock
 from syncd.errors import CountMismatchError, ManagedFieldError, OneselfError, SyncdError, UsageError
 from syncd.model.actions import NEEDS_REASON, Action, Result, RowResult
 from syncd.model.caller import Caller
-from syncd.services.ports import Relinked
 from syncd.services.ports_people import Ceiling
+from syncd.services.ports_store import Relinked
 from syncd.services.reasons import checked_reason, reason_text
 
 log = structlog.get_logger("syncd.actions")

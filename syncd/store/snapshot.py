@@ -17,7 +17,7 @@ from syncd.clock import Clock, SystemClock
 from syncd.model.feed import Cursor, FeedKind, StoredCursor
 from syncd.model.plan import Link, Plan
 from syncd.model.records import Issue, LinkedIdentity, NameHolder, StoredIdentity, StoredPerson
-from syncd.services.ports import Protected, StoredStructure
+from syncd.services.ports_store import Protected, StoredStructure
 from syncd.store import linked
 from syncd.store import schema as t
 from syncd.store.among import among
@@ -54,7 +54,7 @@ def _identity(row: Sequence[Any]) -> tuple[str, StoredIdentity]:
 
 @dataclass(frozen=True, slots=True)
 class SqlSyncStore:
-    """`SyncStore` of services.ports over SQLite or PostgreSQL. Every method raises StoreError when the database fails."""
+    """`SyncStore` of services.ports_store over SQLite or PostgreSQL. Every method raises StoreError when the database fails."""
 
     engine: Engine
     # for what ends with time alone

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, select
 
 from syncd.model.records import OrganizationRecord, RoleIdentifierRecord, UnitRecord
-from syncd.services.ports import StoredStructure
+from syncd.services.ports_store import StoredStructure
 from syncd.store import schema as t
 
 
