@@ -40,6 +40,7 @@ from syncd.cli import (
     users_actions,
     users_avatar,
     users_edit,
+    users_links,
     users_password,
     users_sessions,
     webhooks,
@@ -63,9 +64,9 @@ app = typer.Typer(
 )
 for module in (check, sync, explain, status, export, run, purge):
     module.register(app)
-for verbs in (users_edit, users_avatar, users_password, users_actions, users_sessions):
+for verbs in (users_edit, users_avatar, users_password, users_actions, users_links, users_sessions):
     verbs.register(users.app)
-# syncd.bootstrap_management has the use cases behind these
+# syncd.wiring has the use cases behind these
 for people, name in (
     (keys, "keys"),
     (groups, "groups"),

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from syncd.daemon.deliveries import Deliveries
 from syncd.daemon.parts import OpenPlans
 from syncd.daemon.timetable import Past, Timetable
 from syncd.errors import (
@@ -201,6 +202,7 @@ class Board:
     # loop -> monotonic time of its last sign of life
     heartbeats: dict[str, float] = field(default_factory=dict)
     dead: tuple[str, ...] = ()
+    deliveries: Deliveries = field(default_factory=Deliveries)
 
     def beat(self, loop: str, monotonic: float) -> None:
         """A loop is alive."""

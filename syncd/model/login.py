@@ -7,6 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 
+class LoginResult(enum.StrEnum):
+    """How a try to log in was answered, for the metrics."""
+
+    GRANTED = "granted"
+    # whatever the reason: the login attempts have it
+    REFUSED = "refused"
+    # the password was right and has expired
+    EXPIRED = "expired"
+    # nobody could say, because of a directory, the database, or too many at once
+    UNAVAILABLE = "unavailable"
+    # not looked at: more tries than `login.per_address` and `login.per_name` allow
+    LIMITED = "limited"
+
+
 class Answer(enum.StrEnum):
     """What a directory says of a name and a password."""
 
@@ -45,6 +59,9 @@ LOCKED = "locked"
 UNAVAILABLE = "unavailable"
 PASSWORD_EXPIRED = "password_expired"  # noqa: S105
 PASSWORD_MUST_CHANGE = "password_must_change"  # noqa: S105
+# of tries to change a password with a present one, which count like logins
+CHANGE_WRONG_PASSWORD = "change_wrong_password"  # noqa: S105
+CHANGE_LOCKED = "change_locked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +75,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginAttempt:
-    """A try to log in, as it is kept."""
+    """A try to log in, or to change a password with a present one that was not it, as it is kept."""
 
     at: datetime
     # as it was typed, cut to a length

@@ -164,18 +164,17 @@ class _Contest:
     def _rivals(self, name: Name, entry_id: str) -> bool:
         return any(other != entry_id and other not in self.rejected for other in self.claimants.of(name))
 
-    def _holders(self, name: Name) -> list[NameHolder]:
+    def _holders(self, name: Name) -> list[tuple[str, NameHolder]]:
+        """Who holds the name now, each with the field they have it in."""
         space, key = name
-        found = [self.holders.get((space, key))]
-        if space == "email":
-            found.append(self.holders.get(("username", key)))
-        return [holder for holder in found if holder is not None]
+        fields = ("email", "username") if space == "email" else (space,)
+        return [(field, holder) for field in fields if (holder := self.holders.get((field, key))) is not None]
 
     def _keeper(self, name: Name, alive: Sequence[str]) -> NameHolder | None:
         """Who holds the name and keeps it, though not among the claimants."""
-        for holder in self._holders(name):
+        for store_field, holder in self._holders(name):
             if holder.directory == self.directory and holder.entry_id is not None:
-                if holder.entry_id in alive or self._gives_up(holder.entry_id, name):
+                if holder.entry_id in alive or self._gives_up(holder.entry_id, name, store_field):
                     continue
                 if not self._moves(holder.entry_id) and self.leaving(holder.entry_id):
                     continue
@@ -185,12 +184,18 @@ class _Contest:
     def _moves(self, entry_id: str) -> bool:
         return entry_id in self.by_id and entry_id not in self.rejected
 
-    def _gives_up(self, entry_id: str, name: Name) -> bool:
-        """Whether the holder is a person whose accepted change leaves the name."""
-        return self._moves(entry_id) and entry_id not in self.claimants.of(name)
+    def _gives_up(self, entry_id: str, name: Name, store_field: str) -> bool:
+        """Whether the holder is a person whose accepted change leaves the name.
+
+        What the directory does not manage is claimed by no change, and left by none.
+        """
+        if not self._moves(entry_id) or entry_id in self.claimants.of(name):
+            return False
+        record = self.by_id[entry_id].after
+        return record is not None and store_field in record.fields
 
     def _rank(self, entry_id: str, name: Name) -> tuple[bool, float, str]:
-        holds = any(holder.entry_id == entry_id and holder.directory == self.directory for holder in self._holders(name))
+        holds = any(holder.entry_id == entry_id and holder.directory == self.directory for _, holder in self._holders(name))
         before = self.by_id[entry_id].before
         return (not holds, before.user_id if before else float("inf"), entry_id)
 

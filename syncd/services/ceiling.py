@@ -40,10 +40,6 @@ class CeilingService:
                 raise NoSuchReferenceError(f"there is no role {role_id}")
         require(self.powers(caller), self.policy.of_roles(roles.values()), to="give or take these roles")
 
-    def require_permissions(self, permissions: Collection[str], *, caller: Caller) -> None:
-        """Raises AboveCallerError."""
-        require(self.powers(caller), Powers(permissions=frozenset(permissions)), to="give these permissions")
-
     def require_user(self, user_id: int, *, caller: Caller) -> None:
         """Raises AboveCallerError."""
         if not caller.everything:

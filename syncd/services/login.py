@@ -23,16 +23,13 @@ from syncd.errors import LoginRefusedError, LoginUnavailableError, PasswordExpir
 from syncd.model import login as codes
 from syncd.model.caller import ITSELF
 from syncd.model.login import Answer, BindResult, LoggedIn, LoginAttempt, NewSession, Origin
-from syncd.services.login_failures import LoginFailures
+from syncd.services.login_failures import NAME_LENGTH, LoginFailures, stored_text
 from syncd.services.ports_login import Authenticator, LoginStore
 from syncd.services.ports_people import Hasher
 from syncd.settings.accounts import LoginSettings, PasswordSettings
 from syncd.settings.duration import parse_duration
 
 log = structlog.get_logger("syncd.login")
-
-# of a name as it was typed
-NAME_LENGTH = 320
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +195,3 @@ class LoginService:
         if self.passwords.max_age is None or subject.hash_set_at is None:
             return False
         return self.clock.now() >= subject.hash_set_at + parse_duration(self.passwords.max_age)
-
-
-def stored_text(text: str, length: int) -> str:
-    """What somebody sent, fit to be kept: of a length, without what a database refuses."""
-    return text[:length].replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()

@@ -15,7 +15,7 @@ from syncd.accounts.lockout import lock_over
 from syncd.accounts.standing import Lockout, LoginSubject
 from syncd.clock import Clock
 from syncd.model.caller import ITSELF, Caller
-from syncd.model.login import LoginAttempt
+from syncd.model.login import CHANGE_LOCKED, CHANGE_WRONG_PASSWORD, LoginAttempt, Origin
 from syncd.model.mail import MailKind
 from syncd.services.ports_login import LoginStore
 from syncd.services.ports_people import Mailer
@@ -23,6 +23,8 @@ from syncd.settings.accounts import LoginSettings
 from syncd.settings.duration import parse_duration
 
 _PAUSE = 0.05
+# of a name as it was typed
+NAME_LENGTH = 320
 # seconds beyond the longest guess
 _GRACE = 2.0
 
@@ -36,6 +38,12 @@ class LoginFailures:
     settings: LoginSettings
     clock: Clock
     pause: Callable[[float], None] = field(default=time.sleep)
+    _heard: list[Callable[[], None]] = field(default_factory=list)
+
+    def on_lock(self, heard: Callable[[], None]) -> Callable[[], None]:
+        """Have `heard` called, in any thread, whenever this process has locked an account; what to call to end that."""
+        self._heard.append(heard)
+        return lambda: self._heard.remove(heard)
 
     # ------------------------------------------------------------ for logins
     def slot(self, subject: LoginSubject, *, caller: Caller = ITSELF) -> int | None:
@@ -47,7 +55,8 @@ class LoginFailures:
             if number is not None or status in ("locked", "gone"):
                 return number
             if self.clock.monotonic() >= deadline:
-                self.store.lock_full(subject.user_id, lockout=self.lockout(subject, caller=caller))
+                if self.store.lock_full(subject.user_id, lockout=self.lockout(subject, caller=caller)):
+                    self._locked()
                 return None
             self.pause(_PAUSE)
 
@@ -61,7 +70,10 @@ class LoginFailures:
         self, subject: LoginSubject, *, slot: int | None, attempt: LoginAttempt | None = None, caller: Caller = ITSELF
     ) -> bool:
         """A guess was wrong, or refused unseen when it has no slot; whether that locked the account."""
-        return self.store.fail(subject.user_id, slot=slot, lockout=self.lockout(subject, caller=caller), attempt=attempt)
+        locked = self.store.fail(subject.user_id, slot=slot, lockout=self.lockout(subject, caller=caller), attempt=attempt)
+        if locked:
+            self._locked()
+        return locked
 
     def with_lock_ended(self, subject: LoginSubject) -> LoginSubject:
         """The same person, their lock ended if its time is over (`login.lock_duration`)."""
@@ -73,24 +85,39 @@ class LoginFailures:
         self.store.unlock(subject.user_id, caller=ITSELF, at=now, reason=f"the lock has lasted {text}")
         return self.store.subject(subject.user_id) or subject
 
-    # ------------------------------------------------------------ for whoever else asks for a password
-    def begin(self, user_id: int, *, caller: Caller) -> bool:
+    def _locked(self) -> None:
+        for heard in tuple(self._heard):
+            heard()
+
+    # ------------------------------------------------------------ for whoever changes a password
+    def begin(self, user_id: int, *, name: str, origin: Origin, caller: Caller) -> bool:
         """Count a try before its password is looked at; False when it must not be looked at."""
         subject = self.store.subject(user_id)
         if subject is None:
             return False
         subject = self.with_lock_ended(subject)
-        if subject.gate.auth_status == "locked":
-            self.failed(subject, slot=None, caller=caller)
-            return False
-        return self.slot(subject, caller=caller) is not None
+        if subject.gate.auth_status != "locked" and self.slot(subject, caller=caller) is not None:
+            return True
+        attempt = self._change(subject, CHANGE_LOCKED, name=name, origin=origin)
+        self.failed(subject, slot=None, attempt=attempt, caller=caller)
+        return False
 
-    def fail(self, user_id: int, *, caller: Caller) -> None:
+    def fail(self, user_id: int, *, name: str, origin: Origin, caller: Caller) -> None:
         """The password that `begin` counted was wrong: lock at the limit."""
         subject = self.store.subject(user_id)
         if subject is not None:
-            self.failed(subject, slot=subject.failed_logins, caller=caller)
+            attempt = self._change(subject, CHANGE_WRONG_PASSWORD, name=name, origin=origin)
+            self.failed(subject, slot=subject.failed_logins, attempt=attempt, caller=caller)
 
     def succeed(self, user_id: int) -> None:
         """The password was right: forget what was counted."""
         self.store.zero(user_id)
+
+    def _change(self, subject: LoginSubject, outcome: str, *, name: str, origin: Origin) -> LoginAttempt:
+        kept = stored_text(name, NAME_LENGTH)
+        return LoginAttempt(at=self.clock.now(), name=kept, user_id=subject.user_id, outcome=outcome, origin=origin)
+
+
+def stored_text(text: str, length: int) -> str:
+    """What somebody sent, fit to be kept: of a length, without what a database refuses."""
+    return text[:length].replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()

@@ -21,6 +21,7 @@ from syncd.errors import (
     WrongPasswordError,
 )
 from syncd.model.caller import Caller
+from syncd.model.login import Origin
 from syncd.model.mail import MailKind, NewMail
 from syncd.model.password import PasswordOwner
 from syncd.services.password_rules import LocalPasswordRules
@@ -111,7 +112,11 @@ class PasswordService:
         hashed = self.accepted(owner, password)
         self._save(owner, hashed, caller=caller, by="administrator", reason=reason, if_match=if_match)
 
-    def change_own(self, current: str, new: str, *, caller: Caller) -> None:
+    def suggest(self, user_id: int) -> str:
+        """A random password for somebody, with their names kept out (S47); it is not set. Raises NotFoundError."""
+        return self.rules.suggest(about=self.store.owner(user_id).names)
+
+    def change_own(self, current: str, new: str, *, caller: Caller, origin: Origin | None = None) -> None:
         """Somebody changes their own (S68); a wrong present one counts as a failed login.
 
         Raises DirectoryPasswordError, WrongPasswordError (so it is for a locked account), WeakPasswordError, StateError.
@@ -120,11 +125,11 @@ class PasswordService:
             raise UnauthorizedError("this needs a person's own session")
         owner = self.store.owner(caller.user_id)
         Owners(self.settings).require_local(owner)
-        if not self._is_present(owner, current, caller=caller):
+        if not self._is_present(owner, current, name=owner.username or owner.name, origin=origin, caller=caller):
             raise WrongPasswordError
         self._replace(owner, current, new, caller=caller)
 
-    def change_by_name(self, name: str, current: str, new: str, *, caller: Caller) -> None:
+    def change_by_name(self, name: str, current: str, new: str, *, caller: Caller, origin: Origin | None = None) -> None:
         """Somebody without a session changes their password: because it has expired, or as they like.
 
         Raises LoginRefusedError, always the same, for everything that would refuse the login too, but an expired password; then
@@ -135,7 +140,7 @@ class PasswordService:
             self.hasher.verify(None, current)
             raise LoginRefusedError
         known = replace(caller, name=owner.username or owner.name, user_id=owner.id)
-        if not self._is_present(owner, current, caller=known):
+        if not self._is_present(owner, current, name=name, origin=origin, caller=known):
             raise LoginRefusedError
         if set(self.store.login_reasons(owner.id, now=self.clock.now())) - MENDED:
             raise LoginRefusedError
@@ -162,13 +167,14 @@ class PasswordService:
             by=by,
         )
 
-    def _is_present(self, owner: PasswordOwner, password: str, *, caller: Caller) -> bool:
+    def _is_present(self, owner: PasswordOwner, password: str, *, name: str, origin: Origin | None, caller: Caller) -> bool:
         """Whether it is their password; counted like a login. A locked account's is not looked at, in the same time."""
-        if not self.counter.begin(owner.id, caller=caller):
+        origin = origin or Origin(request_id=caller.request_id)
+        if not self.counter.begin(owner.id, name=name, origin=origin, caller=caller):
             self.hasher.verify(None, password)
             return False
         if not self.hasher.verify(owner.hash, password):
-            self.counter.fail(owner.id, caller=caller)
+            self.counter.fail(owner.id, name=name, origin=origin, caller=caller)
             return False
         self.counter.succeed(owner.id)
         return True

@@ -1,6 +1,6 @@
 """What the use cases about people need of each other and of the outside.
 
-One family of use cases never imports another: they meet in these Protocols, and bootstrap_management puts them together.
+One family of use cases never imports another: they meet in these Protocols, and syncd.wiring puts them together.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from syncd.model.caller import Caller
+from syncd.model.login import Origin
 from syncd.model.mail import MailKind, NewMail
 
 
@@ -52,12 +53,15 @@ class Hasher(Protocol):
 
 
 class FailureCounter(Protocol):
-    """Counts wrong passwords, whatever they were given for."""
+    """Counts wrong present passwords of whoever changes theirs, and keeps each among the login attempts.
 
-    def begin(self, user_id: int, *, caller: Caller) -> bool:
+    `name`: as it was typed, or of whose session it is.
+    """
+
+    def begin(self, user_id: int, *, name: str, origin: Origin, caller: Caller) -> bool:
         """Count a try before its password is looked at; False when the account is locked, so that it must not be looked at."""
 
-    def fail(self, user_id: int, *, caller: Caller) -> None:
+    def fail(self, user_id: int, *, name: str, origin: Origin, caller: Caller) -> None:
         """The password that `begin` counted was wrong: lock at the limit."""
 
     def succeed(self, user_id: int) -> None:
@@ -87,9 +91,6 @@ class Ceiling(Protocol):
 
     def require_roles(self, role_ids: Collection[int], *, caller: Caller) -> None:
         """That the caller holds everything these roles give. Raises AboveCallerError, NoSuchReferenceError."""
-
-    def require_permissions(self, permissions: Collection[str], *, caller: Caller) -> None:
-        """That the caller holds all of these. Raises AboveCallerError."""
 
     def require_user(self, user_id: int, *, caller: Caller) -> None:
         """That the user may do nothing that the caller may not. Raises AboveCallerError."""

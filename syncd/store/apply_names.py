@@ -24,18 +24,24 @@ def split(changes: Sequence[PersonChange], released: Iterable[Name]) -> tuple[li
     `released`: names that absent people give up in this plan.
     """
     # more than one gives up a name when one of them returns, whose name went to another meanwhile
-    given_up: dict[Name, set[str]] = {name: {""} for name in released}
+    given_up: dict[Name, set[str]] = {name: {""} for name in spaces(released)}
     for change in changes:
-        for name in given_up_by(change):
+        for name in spaces(given_up_by(change)):
             given_up.setdefault(name, set()).add(change.entry_id)
     if not given_up:
         return [], list(changes)
     together: set[str] = set()
     for change in changes:
-        for name in claimed_by(change):
+        for name in spaces(claimed_by(change)):
             if given_up.get(name, set()) - {change.entry_id}:
                 together |= {change.entry_id, *given_up[name]}
     return [c for c in changes if c.entry_id in together], [c for c in changes if c.entry_id not in together]
+
+
+def spaces(names: Iterable[Name]) -> list[Name]:
+    """The names, and those among the emails that are usernames: no username may be somebody else's primary address."""
+    found = list(names)
+    return found + [("email", key) for field, key in found if field == "username" and "@" in key]
 
 
 def given_up_by(change: PersonChange) -> list[Name]:

@@ -41,6 +41,8 @@ from syncd.store.searchrows import SEARCHED, refresh_search
 _REGAINING = (Action.RETURN, Action.LINK)
 # what the login gate looks at
 _ACCESS_FIELDS = frozenset({*PLACE, *ACCOUNT_FIELDS})
+# a username may not be somebody else's primary address
+OTHER = {"username": "email", "email": "username"}
 IDENTITY_KEYS = ("user_id", "directory_id")
 
 
@@ -197,16 +199,23 @@ def _user_values(change: PersonChange, taken: dict[Name, int]) -> dict[str, Valu
 
 
 def _held_by_others(connection: Connection, changes: Sequence[PersonChange]) -> dict[Name, int]:
-    """Who holds the names that returning people would take back, where someone does."""
-    wanted: defaultdict[str, set[str]] = defaultdict(set)
+    """Who holds the names that returning people would take back, where someone does.
+
+    What the directory decides was settled in the plan. What it does not is looked for among usernames and addresses alike.
+    """
+    wanted: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for change in changes:
         for field, key in claimed_by(change):
-            wanted[field].add(key)
+            wanted[field, field].add(key)
+            if "@" in key and change.after is not None and field not in change.after.fields:
+                wanted[field, OTHER[field]].add(key)
     held: dict[Name, int] = {}
-    for field, keys in wanted.items():
-        column = t.users.c[f"{field}_key"]
-        found = connection.execute(select(column, t.users.c.id).where(among(connection, column, keys)))
-        held.update(((field, key), user_id) for key, user_id in found)
+    for (field, as_what), keys in wanted.items():
+        column = t.users.c[f"{as_what}_key"]
+        for key, user_id in connection.execute(select(column, t.users.c.id).where(among(connection, column, keys))):
+            # people may have their own address as their username
+            if as_what == field or (field, key) not in held:
+                held[field, key] = user_id
     return held
 
 

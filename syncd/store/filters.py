@@ -15,11 +15,11 @@ from sqlalchemy import Column, ColumnElement, Select, and_, exists, false, func,
 
 from syncd.model.records import CUSTOM_PREFIX
 from syncd.model.text import fold
-from syncd.model.userfilter import AllOf, AnyOf, Condition, Negation, Operator, Test, Value
+from syncd.model.userfilter import AllOf, AnyOf, Condition, Negation, Operator, Test
 from syncd.store import schema as t
+from syncd.store.customfilter import custom_field
 from syncd.store.matching import caseless_like, escaped, has, like
 from syncd.store.searchrows import SEARCHED, SEPARATORS, cut
-from syncd.store.types import to_json
 
 Holds: TypeAlias = ColumnElement[bool]
 Seeds: TypeAlias = list[Select[Any]]
@@ -68,7 +68,7 @@ def together(*queries: Select[Any]) -> Select[Any]:
 def _test(test: Test) -> Holds:
     name = test.attribute
     if name.startswith(CUSTOM_PREFIX):
-        return exists().where(t.user_custom_fields.c.user_id == _u.id, _custom(test))
+        return exists().where(t.user_custom_fields.c.user_id == _u.id, custom_field(test))
     if name in _RELATED:
         column, condition = _RELATED[name]
         return exists().where(column == _u.id, condition(test))
@@ -82,7 +82,7 @@ def _test(test: Test) -> Holds:
 def _seeds(test: Test) -> Seeds:
     name = test.attribute
     if name.startswith(CUSTOM_PREFIX):
-        return [select(t.user_custom_fields.c.user_id).where(_custom(test))]
+        return [select(t.user_custom_fields.c.user_id).where(custom_field(test))]
     if name in _RELATED:
         column, condition = _RELATED[name]
         return [select(column).where(condition(test))]
@@ -213,28 +213,3 @@ _RELATED: Mapping[str, tuple[Column[Any], Callable[[Test], Holds]]] = {
     "unit": (t.access.c.user_id, _named(t.units, t.access.c.unit_id)),
     "tag": (t.user_tags.c.user_id, _tag),
 }
-
-
-# ---------------------------------------------------------------- custom fields
-def _custom(test: Test) -> Holds:
-    """The row of a custom field whose value, as JSON, is or holds what is asked for."""
-    row = t.user_custom_fields.c
-    named = row.name == test.attribute.removeprefix(CUSTOM_PREFIX)
-    if test.operator is Operator.PR:
-        return named
-    if test.operator is Operator.EQ:
-        return and_(named, or_(*_equal(row.value, test.value)))
-    inner = escaped(to_json(str(test.value))[1:-1])
-    pattern = {Operator.SW: '"{}%', Operator.EW: '%{}"', Operator.CO: '"%{}%"'}[test.operator]
-    return and_(named, caseless_like(row.value, pattern.format(inner)))
-
-
-def _equal(column: ColumnElement[Any], value: Value) -> list[Holds]:
-    """As a text, a number, a date or a time; or as one of several texts."""
-    written = to_json(value)
-    if not isinstance(value, str):
-        return [column == written]
-    scalars = [written, *(to_json({tag: value}) for tag in ("date", "datetime"))]
-    patterns = [f"[{escaped(written)}%", f"[%,{escaped(written)}%"]
-    found = [func.lower(column) == func.lower(one) for one in scalars]
-    return found + [caseless_like(column, pattern) for pattern in patterns]

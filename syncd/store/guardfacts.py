@@ -16,7 +16,7 @@ from syncd.model.text import fold
 from syncd.services.ports_store import Protected
 from syncd.store import schema as t
 from syncd.store.accounts import shuts_out
-from syncd.store.among import among
+from syncd.store.administrators import administers
 from syncd.store.apply_values import PLACE, PLAIN
 from syncd.store.types import to_json
 
@@ -33,7 +33,12 @@ _elsewhere = t.identities.alias("elsewhere")
 def protected_people(
     connection: Connection, directory: str, *, administrator_roles: Collection[str], now: datetime
 ) -> Protected:
-    """SyncStore.protected. `now`: at which accounts may be disabled, locked or over, so that nobody acts with them."""
+    """SyncStore.protected. `now`: at which accounts may be disabled, locked or over, so that nobody acts with them.
+
+    An administrator has one of the roles system-wide, as in syncd.store.administrators. What the same run may change does not
+    matter here (access, whether this directory has them), and a lock does not either: guesses at the passwords of others must
+    not make a run keep somebody.
+    """
     number = connection.scalar(select(t.directories.c.id).where(t.directories.c.name == directory))
     if number is None:
         return Protected()
@@ -42,7 +47,7 @@ def protected_people(
     keys = {fold(name) for name in administrator_roles}
     if not keys or _others_left(connection, number, keys, now):
         return Protected(break_glass=frozenset(broken_glass))
-    holds = exists().where(t.grants.c.user_id == t.users.c.id, _administers(connection, keys))
+    holds = exists().where(t.grants.c.user_id == t.users.c.id, administers(connection, keys))
     able = _here.missing_since.is_(None), t.users.c.enabled, not_(_shut_out(now))
     administrators = connection.scalars(mine.where(*able, holds))
     return Protected(break_glass=frozenset(broken_glass), administrators=frozenset(administrators))
@@ -63,7 +68,7 @@ def _others_left(connection: Connection, number: int, keys: Collection[str], now
     )
     query = select(t.users.c.id).join(t.grants, t.grants.c.user_id == t.users.c.id)
     able = t.users.c.enabled, or_(t.users.c.manual, not_(_shut_out(now)))
-    found = connection.execute(query.where(_administers(connection, keys), *able, stays).limit(1))
+    found = connection.execute(query.where(administers(connection, keys), *able, stays).limit(1))
     return found.first() is not None
 
 
@@ -71,11 +76,6 @@ def _shut_out(now: datetime) -> ColumnElement[bool]:
     """Whether any directory that has the user says that the account is off."""
     there = t.identities.alias().c
     return exists().where(there.user_id == t.users.c.id, there.missing_since.is_(None), shuts_out(now, there))
-
-
-def _administers(connection: Connection, keys: Collection[str]) -> ColumnElement[bool]:
-    """Whether a grant is of one of the roles."""
-    return t.grants.c.role_id.in_(select(t.roles.c.id).where(among(connection, t.roles.c.name_key, sorted(keys))))
 
 
 # ---------------------------------------------------------------- populations

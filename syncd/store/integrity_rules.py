@@ -137,6 +137,9 @@ def _single(connection: Connection) -> Problems | None:
     ):
         several = select(*columns).where(columns[-1].is_not(None)).group_by(*columns).having(func.count() > 1).subquery()
         found.append((text, int(connection.execute(select(func.count()).select_from(several)).scalar_one())))
+    other = t.users.alias("other").c
+    another = exists().where(other.email_key == t.users.c.username_key, other.id != t.users.c.id)
+    found.append(("usernames are the primary email of somebody else", _count(connection, t.users.c.id, another)))
     return _summed(found)
 
 

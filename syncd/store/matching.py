@@ -1,10 +1,10 @@
-"""Looking for a text in a column, in each database's words."""
+"""Comparing a text in a column, in each database's words."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, and_, func, literal, true
+from sqlalchemy import Boolean, ColumnElement, Text, and_, func, literal, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -47,9 +47,28 @@ def escaped(value: str) -> str:
 
 
 def like(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
+    """`pattern`: made of parts that are `escaped`."""
     return column.like(pattern, escape="\\")
 
 
 def caseless_like(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
     """Both databases as far as each knows case: SQLite's LIKE has none, PostgreSQL's has."""
     return func.lower(column).like(func.lower(pattern), escape="\\")
+
+
+class Bytewise(FunctionElement[str]):
+    """A text that is compared by its characters' numbers, whatever the database's collation."""
+
+    type = Text()
+    name = "bytewise"
+    inherit_cache = True
+
+
+@compiles(Bytewise, "sqlite")
+def _plain(element: Bytewise, compiler: SQLCompiler, **options: Any) -> str:
+    return str(compiler.process(element.clauses, **options))
+
+
+@compiles(Bytewise, "postgresql")
+def _collated(element: Bytewise, compiler: SQLCompiler, **options: Any) -> str:
+    return f'({compiler.process(element.clauses, **options)}) COLLATE "C"'

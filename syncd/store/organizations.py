@@ -19,12 +19,13 @@ from syncd.model.structure import Organization, OrganizationFields, Window
 from syncd.model.text import fold
 from syncd.model.views import Page
 from syncd.store import schema as t
+from syncd.store.administrators import somebody_administers
 from syncd.store.among import among
 from syncd.store.announce import announce
 from syncd.store.engine import read, write
 from syncd.store.journal import Journal
 from syncd.store.named import locked, named_page, require_free
-from syncd.store.permissions import roles_by_id, somebody_administers
+from syncd.store.permissions import roles_by_id
 
 # people told of in one transaction, so that no other writer waits long
 BATCH = 500

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
 from syncd.accounts.permissions import HeldRole
-from syncd.model.text import fold
-from syncd.model.views import PersonView
 from syncd.store import schema as t
 from syncd.store.among import among
 from syncd.store.engine import read
-from syncd.store.queries_people import people_by_ids
 
 _ROLE = (t.roles.c.id, t.roles.c.name, t.roles.c.organization_id)
-# administrators looked at in one go
-_CHUNK = 50
 
 
 class SqlPermissions:
@@ -72,22 +66,3 @@ def _held(connection: Connection, rows: Iterable[Any]) -> dict[int, HeldRole]:
         row.id: HeldRole(name=row.name, organization_id=row.organization_id, permissions=frozenset(names[row.id]))
         for row in rows
     }
-
-
-def somebody_administers(connection: Connection, administrator_roles: Collection[str], *, now: datetime) -> bool:
-    """Whether anybody who can log in at that moment has one of these roles system-wide. Names in any spelling.
-
-    Who only needs a new password can get it by themselves, so they count (as in syncd.store.administrators, which does not ask
-    for organizations).
-    """
-    keys = sorted(set(map(fold, administrator_roles)))
-    roles = select(t.roles.c.id).where(among(connection, t.roles.c.name_key, keys), t.roles.c.organization_id.is_(None))
-    holders = connection.scalars(
-        select(t.grants.c.user_id).where(t.grants.c.role_id.in_(roles)).distinct().order_by(t.grants.c.user_id)
-    ).all()
-    chunks = (holders[start : start + _CHUNK] for start in range(0, len(holders), _CHUNK))
-    return any(_can_act(person) for chunk in chunks for person in people_by_ids(connection, chunk, now=now))
-
-
-def _can_act(person: PersonView) -> bool:
-    return all(reason.startswith(("password_", "directory_password_")) for reason in person.reasons)

@@ -1,4 +1,8 @@
-"""One edit of one user: what differs from what is stored is checked, written, and told in one audit event."""
+"""One edit of one user: what differs from what is stored is checked, written, and told.
+
+Roles are told in an audit event of their own, in the words of a run that gives or takes some, so that who follows the events
+looks in one place; everything else is in one `user.updated`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from syncd.model.records import CUSTOM_PREFIX, FieldValue
 from syncd.model.text import fold
 from syncd.model.useredit import Decides, Place, UserEdit
 from syncd.store import schema as t
-from syncd.store.administrators import is_administrator, other_administrator
+from syncd.store.administrators import is_administrator, somebody_administers
 from syncd.store.announce import announce
 from syncd.store.apply_names import NAMES
 from syncd.store.apply_values import PLAIN, write_other_fields
@@ -41,6 +45,9 @@ class Editor:
     administrator_roles: Collection[str]
     before: dict[str, Any] = field(default_factory=dict)
     after: dict[str, Any] = field(default_factory=dict)
+    # names of roles
+    roles_removed: list[str] = field(default_factory=list)
+    roles_added: list[str] = field(default_factory=list)
     takes_away: bool = False
 
     @property
@@ -59,17 +66,25 @@ class Editor:
         reach = self._write_access()
         roles = self._write_roles()
         self._write_groups()
-        if not self.after and not self.before:
+        if not self.after and not self.before and not roles:
             return int(self.row.version)
         if self.takes_away and reason is None:
             raise ReasonNeededError("taking away a role, access or a group needs a reason")
         at = self.journal.at
         touch_user(self.connection, self.user_id, at=at, **columns)
-        if administers and (reach or roles):
+        if administers and self.takes_away and (reach or roles):
             self._require_administrator()
-        self.journal.note("user.updated", "user", self.user_id, before=self.before, after=self.after, reason=reason)
+        self._note(reason)
         announce(self.connection, [self.user_id], journal=self.journal)
         return int(self.row.version) + 1
+
+    def _note(self, reason: str | None) -> None:
+        if self.before or self.after:
+            self.journal.note("user.updated", "user", self.user_id, before=self.before, after=self.after, reason=reason)
+        if self.roles_removed or self.roles_added:
+            before = {"removed": self.roles_removed} if self.roles_removed else None
+            after = {"added": self.roles_added} if self.roles_added else None
+            self.journal.note("user.roles_changed", "user", self.user_id, before=before, after=after, reason=reason)
 
     # ------------------------------------------------------------ fields
     def _write_fields(self, decides: Decides) -> dict[str, Any]:
@@ -150,8 +165,9 @@ class Editor:
         names = require_roles(self.connection, new, from_directories=given, organizations=organizations)
         if old == new:
             return False
-        former = _known(self.connection, t.roles, old)
-        self._tell("roles", former, sorted(names.values()), taken=bool(old - new))
+        self.roles_removed = _known(self.connection, t.roles, old - new)
+        self.roles_added = sorted(names[role] for role in new - old)
+        self.takes_away = self.takes_away or bool(old - new)
         grants = t.grants.c
         self.connection.execute(
             delete(t.grants).where(
@@ -205,7 +221,7 @@ class Editor:
         still = is_administrator(self.connection, self.user_id, administrator_roles=roles)
         if still and not {"no_organization", "no_unit"} & set(reasons):
             return
-        if not other_administrator(self.connection, self.user_id, administrator_roles=roles, now=self.journal.at):
+        if not somebody_administers(self.connection, roles, now=self.journal.at, but=self.user_id):
             raise LastAdministratorError(f"user {self.user_id} is the last administrator who can act")
 
 

@@ -203,8 +203,11 @@ def test_another_version_than_the_caller_saw_is_left_alone(office: Office, actio
 
 # ---------------------------------------------------------------- the last administrator
 def administrator(office: Office, name: str, role: int, **values: Any) -> int:
+    """With access, without which nobody acts."""
     number = office.user(name, **values)
     office.rows.grant(number, role)
+    organization = office.rows.organization(f"Of {name}")
+    office.rows.access(number, organization, office.rows.unit(organization, "Main"))
     return number
 
 

@@ -212,3 +212,12 @@ def test_plans_that_no_constraint_keeps_in_order_any_more_are_found(postgres_url
         connection.execute(t.held_plans.update().where(t.held_plans.c.id == first.id).values(state="odd"))
     assert failed(integrity(engine))["plans"].text == "1 held plans are in a state that there is not"
     engine.dispose()
+
+
+def test_s5_a_username_that_is_somebody_elses_address_is_found(engine: Engine) -> None:
+    rows = Rows(engine)
+    rows.user("ana@example.com", email="ana@example.com")
+    assert "names" not in failed(integrity(engine))
+    rows.user("ben@example.com", email="b@example.com")
+    rows.user("ben", email="ben@example.com")
+    assert failed(integrity(engine))["names"].text == "1 usernames are the primary email of somebody else"

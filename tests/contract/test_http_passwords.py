@@ -154,6 +154,9 @@ async def test_s68_own_password(site: Open) -> None:
     address = "/api/v1/me/password"
     wrong = {"current_password": "Not-It-At-All1", "new_password": NEW}
     assert await code(await here.client.post(address, json=wrong, headers=here.as_caller())) == (403, "wrong_password")
+    ((name, origin),) = here.ring.counter.told
+    assert (name, origin.address) == ("anna.smith", "127.0.0.1")
+    assert origin.request_id
     right = {"current_password": OLD, "new_password": NEW}
     assert (await here.client.post(address, json=right, headers=here.admin)).status == 403
     assert (await here.client.post(address, json=right, headers=here.as_caller())).status == 204
@@ -174,6 +177,15 @@ async def test_s51_an_expired_password_is_changed_without_a_session(site: Open) 
     body = {"username": "Anna.Smith", "current_password": OLD, "new_password": NEW}
     assert (await here.client.post(f"{API}/change", json=body)).status == 204
     assert here.ring.user(here.anna).auth_status == "active"
+
+
+async def test_s41_a_wrong_one_without_a_session_is_kept_with_the_name_as_typed_and_the_address(site: Open) -> None:
+    here = await site()
+    body = {"username": "ANNA.smith", "current_password": "Not-It-At-All1", "new_password": NEW}
+    headers = {"X-Request-Id": "change-1"}
+    assert await code(await here.client.post(f"{API}/change", json=body, headers=headers)) == (401, "login_refused")
+    ((name, origin),) = here.ring.counter.told
+    assert (name, origin.address, origin.request_id) == ("ANNA.smith", "127.0.0.1", "change-1")
 
 
 async def test_s68_every_refusal_without_a_session_is_the_same(site: Open) -> None:

@@ -15,9 +15,10 @@ from sqlalchemy import Engine, delete, insert
 
 from syncd.accounts.tokens import TokenKind, parse_token
 from syncd.bootstrap import Runtime
-from syncd.errors import LoginRefusedError, LoginUnavailableError, PasswordExpiredError, SyncdError
+from syncd.errors import LoginRefusedError, LoginUnavailableError, PasswordExpiredError, SyncdError, WrongPasswordError
 from syncd.model.caller import ITSELF
 from syncd.model.login import Answer, BindResult, LoggedIn
+from syncd.model.trail import AttemptFilter
 from syncd.services.login import LoginService
 from syncd.store import schema as t
 from syncd.store.engine import write
@@ -76,6 +77,16 @@ def test_s30_a_manual_user_logs_in_by_username_or_primary_address(people: People
     (session, *_) = rows(people.engine, t.sessions, user_id=anna)
     assert (session.address, session.user_agent) == (ORIGIN.address, ORIGIN.user_agent)
     assert people.outcomes() == ["accepted"] * 3
+
+
+def test_s5_a_name_is_its_usernames_even_if_it_became_anothers_address(people: People, site: Runtime) -> None:
+    """No edit and no run lets that happen; if a store has it all the same, one name is one person, and both can log in."""
+    anna = people.manual("anna", email="both@example.com")
+    bert = people.manual("both@example.com", email="bert@example.com")
+    for name, user in (("both@example.com", bert), ("bert@example.com", bert), ("anna", anna)):
+        assert log_in(site, name).session.user_id == user
+    refused(site, "both@example.com", WRONG)
+    assert (people.row(anna).failed_logins, people.row(bert).failed_logins) == (0, 1)
 
 
 def test_s29_a_directory_user_is_checked_as_their_stored_entry(people: People, site: Runtime) -> None:
@@ -416,22 +427,29 @@ def test_whoever_is_deleted_while_the_password_is_looked_at_is_refused(people: P
         log_in(site, "anna", directory=Slow())
 
 
+def test_s41_the_last_administrator_is_locked_like_anybody(people: People, site: Runtime) -> None:
+    anna = people.manual("anna", failed_logins=LIMIT - 1)
+    people.grant(anna, "administrator")
+    refused(site, "anna", WRONG)
+    assert people.row(anna).auth_status == "locked"
+
+
 # ---------------------------------------------------------------- the counter for whoever else asks for a password
 def test_s41_a_password_asked_for_elsewhere_is_counted_alike(people: People, site: Runtime) -> None:
     anna = people.manual("anna")
     failures = site.management.login_failures
     for count in range(1, LIMIT + 1):
-        assert failures.begin(anna, caller=ITSELF)
-        failures.fail(anna, caller=ITSELF)
+        assert failures.begin(anna, name="anna", origin=ORIGIN, caller=ITSELF)
+        failures.fail(anna, name="anna", origin=ORIGIN, caller=ITSELF)
         assert people.row(anna).failed_logins == count
     assert people.row(anna).auth_status == "locked"
-    assert not failures.begin(anna, caller=ITSELF)
-    assert not failures.begin(anna + 1, caller=ITSELF)
+    assert not failures.begin(anna, name="anna", origin=ORIGIN, caller=ITSELF)
+    assert not failures.begin(anna + 1, name="anna", origin=ORIGIN, caller=ITSELF)
 
 
 def test_s41_a_right_password_elsewhere_forgets_the_failed_ones(people: People, site: Runtime) -> None:
     anna = people.manual("anna", failed_logins=LIMIT - 1)
-    assert site.management.login_failures.begin(anna, caller=ITSELF)
+    assert site.management.login_failures.begin(anna, name="anna", origin=ORIGIN, caller=ITSELF)
     site.management.login_failures.succeed(anna)
     assert (people.row(anna).failed_logins, people.row(anna).auth_status) == (0, "active")
 
@@ -453,3 +471,45 @@ def test_sessions_that_are_over_are_deleted(people: People, site: Runtime, clock
     assert len(site.management.sessions.list(anna)) == 1
     assert site.management.sessions.prune() == 2
     assert people.sessions(anna) == 1
+
+
+# ---------------------------------------------------------------- present passwords of whoever changes theirs
+def test_s41_a_wrong_present_password_is_kept_until_the_lock_and_after(people: People, site: Runtime) -> None:
+    anna = people.manual("anna", failed_logins=LIMIT - 3)
+    passwords, own = site.management.passwords, replace(ITSELF, name="anna", user_id=anna, request_id="own-1")
+    with pytest.raises(WrongPasswordError):
+        passwords.change_own(WRONG, "Another-Secret-1", caller=own)
+    for _ in range(2):
+        with pytest.raises(LoginRefusedError):
+            passwords.change_by_name("ANNA\0", WRONG, "Another-Secret-1", caller=ITSELF, origin=ORIGIN)
+        with pytest.raises(LoginRefusedError):
+            passwords.change_by_name("Anna@Example.com", WRONG, "Another-Secret-1", caller=ITSELF, origin=ORIGIN)
+    with pytest.raises(WrongPasswordError):
+        passwords.change_own(GOOD, "Another-Secret-1", caller=own)
+    kept = [(row.name, row.outcome, row.user_id, row.address, row.request_id) for row in rows(people.engine, t.login_attempts)]
+    mail = ("Anna@Example.com", anna, ORIGIN.address, ORIGIN.request_id)
+    assert kept == [
+        ("anna", "change_wrong_password", anna, None, "own-1"),
+        (mail[0], "change_wrong_password", *mail[1:]),
+        (mail[0], "change_wrong_password", *mail[1:]),
+        ("anna", "change_locked", anna, None, "own-1"),
+    ]
+    row = people.row(anna)
+    assert (row.auth_status, row.failed_logins) == ("locked", LIMIT + 1)
+    refused_ones = site.management.trail.attempts(AttemptFilter(outcome="refused"))
+    assert len(refused_ones) == len(kept)
+
+
+def test_s41_what_counts_and_what_is_kept_are_one_transaction(people: People, site: Runtime, monkeypatch: Any) -> None:
+    """The last guess before the limit: when its attempt cannot be kept, the account is not locked either."""
+    anna = people.manual("anna", failed_logins=LIMIT - 1)
+    monkeypatch.setattr("syncd.store.logins.end_access", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        site.management.passwords.change_by_name("anna", WRONG, "Another-Secret-1", caller=ITSELF)
+    assert (people.row(anna).auth_status, people.outcomes()) == ("active", [])
+
+
+def test_s68_a_right_present_password_leaves_no_attempt(people: People, site: Runtime) -> None:
+    people.manual("anna")
+    site.management.passwords.change_by_name("anna", GOOD, "Another-Secret-1", caller=ITSELF, origin=ORIGIN)
+    assert people.outcomes() == []

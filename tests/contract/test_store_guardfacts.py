@@ -94,6 +94,16 @@ def test_who_is_switched_off_or_gone_is_no_administrator(site: Site) -> None:
     assert site.administrators() == {"locked"}
 
 
+def test_an_administrators_role_of_one_organization_makes_nobody_an_administrator(site: Site) -> None:
+    """As for edits: our own permissions come from system-wide roles only."""
+    local = site.rows.role("Local admin", organization=site.rows.organization("Acme"))
+    site.rows.grant(site.person("here", site.corp), local)
+    assert site.protected("corp", "local admin").administrators == frozenset()
+    site.administers(site.person("ana", site.corp))
+    site.rows.grant(site.person("other", manual=True), local)
+    assert site.protected("corp", "local admin", *ROLES).administrators == {"ana"}
+
+
 OFF = {"account_disabled": True}, {"account_locked_until": FOREVER}, {"account_expires_at": NOON}
 
 

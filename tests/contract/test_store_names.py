@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from syncd.model.records import NameHolder
 from syncd.store import schema as t
+from syncd.store.apply_names import split
 from tests.contract.company import Company, person, rows
 from tests.fakes.people_rows import Rows
 
@@ -130,6 +131,32 @@ def test_a_person_returns_without_a_name_that_the_directory_no_longer_manages_an
     three.sync()
     (row,) = rows(engine, t.users, id=user_id)
     assert (row.username_key, row.email, row.email_key) == ("a", "a@example.com", None)
+
+
+def test_s5_an_unmanaged_address_that_became_a_username_does_not_return(three: Company, engine: Engine) -> None:
+    left = three.people.pop("a")
+    fields = {name: value for name, value in left.fields.items() if name != "email"}
+    three.add(person("d", username="a@example.com", email="d@example.com"))
+    three.sync()
+    three.add(left._replace(fields=fields))
+    three.sync()
+    named = {row.username: (row.username_key, row.email_key) for row in rows(engine, t.users)}
+    assert named["a@example.com"] == ("a@example.com", "d@example.com")
+    assert named["a"] == ("a", None)
+    assert three.plan().is_empty
+
+
+def test_s5_a_username_becomes_anothers_address_in_one_run(three: Company, engine: Engine) -> None:
+    """Whoever gives it up does so first, in the same transaction: at no moment do two people have it."""
+    three.add(person("a", username="x@example.com", email="a@example.com"))
+    three.sync()
+    three.add(person("a", username="a", email="a@example.com"), person("b", username="b", email="x@example.com"))
+    plan = three.plan()
+    assert {change.entry_id for change in split(plan.people, ())[0]} == {"a", "b"}
+    three.sync(plan)
+    named = {row.username: (row.username_key, row.email_key) for row in rows(engine, t.users)}
+    assert (named["a"], named["b"]) == (("a", "a@example.com"), ("b", "x@example.com"))
+    assert three.plan().is_empty
 
 
 def test_a_manual_user_keeps_their_name_and_the_newcomer_becomes_an_issue(company: Company, engine: Engine) -> None:

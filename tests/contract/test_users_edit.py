@@ -31,7 +31,9 @@ from syncd.errors import (
 )
 from syncd.model.caller import Caller
 from syncd.model.useredit import Place, UserDetail, UserEdit
+from syncd.services.events import EventService, cursor_of
 from syncd.store import schema as t
+from syncd.store.events import SqlEvents
 from tests.fakes.edge import START
 from tests.fakes.users import BOSS, House
 
@@ -203,6 +205,25 @@ def test_s22_the_last_role_cannot_be_taken_away(house: House) -> None:
     assert [role.name for role in house.users.get(number).roles] == ["administrator"]
 
 
+def test_s24_roles_given_by_hand_are_told_as_those_by_a_run(house: House, engine: Engine) -> None:
+    """An edit of fields and roles writes both events, each with the reason; one of roles alone only the second."""
+    house.administrator()
+    number, events = house.create("grace"), EventService(SqlEvents(engine))
+    start = cursor_of(events.page(after="now").position)
+    edit(house, number, title="Boss", role_ids=frozenset({house.admin}), reason=WHY)
+    edit(house, number, role_ids=frozenset({house.admin, house.staff}))
+    told = [(event.type, dict(event.changes), event.reason) for event in events.page(after=start).items]
+    assert told == [
+        ("user.updated", {"title": (None, "Boss")}, WHY),
+        ("user.roles_changed", {"removed": (["employee"], None), "added": (None, ["administrator"])}, WHY),
+        ("user.roles_changed", {"added": (None, ["employee"])}, None),
+    ]
+    assert house.users.get(number).person.version == 3
+    edit(house, number, role_ids=frozenset({house.staff}), reason=WHY)
+    last = events.page(after=start, types=["user.roles_changed"]).items[-1]
+    assert dict(last.changes) == {"removed": (["administrator"], None)}
+
+
 def test_s23_access_stays_as_long_as_a_role_needs_it(house: House) -> None:
     number = house.create(role_ids=frozenset({house.local}), places=house.everywhere | {Place(house.other)})
     with pytest.raises(RoleOrganizationError):
@@ -282,7 +303,12 @@ def test_the_last_administrator_keeps_the_role_and_access(house: House) -> None:
         with pytest.raises(LastAdministratorError):
             edit(house, number, reason=WHY, **change)
     assert house.users.get(number).person.version == 1
-    house.administrator("second")
+    # one who cannot log in is of no use, and may be given what they lack
+    second = house.administrator("second", places=frozenset())
+    with pytest.raises(LastAdministratorError):
+        edit(house, number, role_ids=frozenset({house.staff}), reason=WHY)
+    edit(house, second, role_ids=frozenset({house.admin, house.staff}))
+    edit(house, second, places=house.everywhere)
     assert edit(house, number, role_ids=frozenset({house.staff}), reason=WHY).person.version == 2
 
 

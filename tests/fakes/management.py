@@ -23,9 +23,6 @@ class FakeCeiling:
     def require_roles(self, role_ids: Collection[int], *, caller: Caller) -> None:
         del role_ids, caller
 
-    def require_permissions(self, permissions: Collection[str], *, caller: Caller) -> None:
-        del permissions, caller
-
     def require_user(self, user_id: int, *, caller: Caller) -> None:
         if user_id in self.above and not caller.everything:
             raise AboveCallerError(f"user {user_id} may do more than you")

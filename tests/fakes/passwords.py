@@ -11,6 +11,7 @@ from sqlalchemy import Engine, select, update
 from syncd.accounts.tokens import TokenKind, digest, new_secret, token_text
 from syncd.errors import AboveCallerError
 from syncd.model.caller import Caller
+from syncd.model.login import Origin
 from syncd.model.mail import MailKind, NewMail
 from syncd.services.hashing import Argon2Hasher
 from syncd.services.password_age import PasswordAgeService
@@ -64,13 +65,16 @@ class FakeCounter:
     begun: list[int] = field(default_factory=list)
     failed: list[int] = field(default_factory=list)
     succeeded: list[int] = field(default_factory=list)
+    # what is told of those that failed
+    told: list[tuple[str, Origin]] = field(default_factory=list)
 
-    def begin(self, user_id: int, *, caller: Caller) -> bool:
+    def begin(self, user_id: int, *, name: str, origin: Origin, caller: Caller) -> bool:
         self.begun.append(user_id)
         return user_id not in self.locked
 
-    def fail(self, user_id: int, *, caller: Caller) -> None:
+    def fail(self, user_id: int, *, name: str, origin: Origin, caller: Caller) -> None:
         self.failed.append(user_id)
+        self.told.append((name, origin))
 
     def succeed(self, user_id: int) -> None:
         self.succeeded.append(user_id)
@@ -83,8 +87,6 @@ class FakeCeiling:
     above: set[int] = field(default_factory=set)
 
     def require_roles(self, role_ids: Any, *, caller: Caller) -> None: ...
-
-    def require_permissions(self, permissions: Any, *, caller: Caller) -> None: ...
 
     def require_user(self, user_id: int, *, caller: Caller) -> None:
         if user_id in self.above:

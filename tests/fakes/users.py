@@ -99,9 +99,6 @@ class FakeCeiling:
             if number in self.roles and not caller.everything:
                 raise AboveCallerError(f"role {number} gives more than you have")
 
-    def require_permissions(self, permissions: Collection[str], *, caller: Caller) -> None:
-        del permissions, caller
-
     def require_user(self, user_id: int, *, caller: Caller) -> None:
         if user_id in self.users and not caller.everything:
             raise AboveCallerError(f"user {user_id} may do more than you")
@@ -186,5 +183,5 @@ class House:
         made = self.users.create(self.new(username, **more), password_hash="hash:x", caller=caller)
         return made.person.id
 
-    def administrator(self, username: str = "root") -> int:
-        return self.create(username, role_ids=frozenset({self.admin}))
+    def administrator(self, username: str = "root", **more: Any) -> int:
+        return self.create(username, role_ids=frozenset({self.admin}), **more)

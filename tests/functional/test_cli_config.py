@@ -104,6 +104,16 @@ def test_check_without_connecting(config: Path) -> None:
     assert result.out == f"  pass  configuration: file {config} is usable; directories: corp\n"
 
 
+def test_check_warns_where_people_could_not_log_in(config: Path) -> None:
+    config.write_text(config.read_text().replace("ldaps://", "ldap://"))
+    result = syncd("check", "-c", config)
+    assert result.code == 0
+    assert "corp:\n  warn  login: people of this directory cannot log in" in result.out
+    assert "tls.starttls = true" in result.out
+    config.write_text(config.read_text() + "tls.starttls = true\n")
+    assert "login" not in syncd("check", "-c", config).out
+
+
 def test_check_tells_all_mistakes(config: Path) -> None:
     config.write_text(config.read_text() + "page_size = 0\nfilter = 1\n")
     result = syncd("check", "-c", config)

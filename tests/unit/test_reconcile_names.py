@@ -121,6 +121,27 @@ def test_a_username_that_is_anothers_email_is_refused() -> None:
     assert codes(result) == {"b": "username_taken"}
 
 
+def test_s5_an_email_that_is_anothers_username_is_refused() -> None:
+    result = Company(stored(1, "b", "anna@x", "b@x")).sync(record("a", "anna", "anna@x"))
+    assert codes(result) == {"a": "email_taken"}
+
+
+def test_s5_of_two_new_people_one_gets_the_name_as_username_or_email() -> None:
+    people = record("b", "anna@x", "b@x"), record("a", "anna", "anna@x")
+    for order in (people, people[::-1]):
+        assert codes(Company().sync(*order)) == {"b": "username_taken"}
+
+
+def test_s5_who_moves_keeps_an_email_that_the_directory_does_not_manage() -> None:
+    """The address was given by hand; another change of the same person does not make it free."""
+    company = Company(stored(1, "a", "anna", "anna@x"))
+    moved = record("a", "anne")
+    moved = moved._replace(fields={"username": "anne"})
+    newcomer = record("b", "anna@x")._replace(fields={"username": "anna@x"})
+    result = company.sync(moved, newcomer)
+    assert (accepted(result), codes(result)) == ({"a"}, {"b": "username_taken"})
+
+
 def test_a_username_that_is_the_own_email_is_fine() -> None:
     assert accepted(Company().sync(record("a", "anna@x", "anna@x"))) == {"a"}
 
@@ -166,3 +187,41 @@ def test_whatever_is_claimed_names_stay_unique_and_the_order_does_not_matter(bef
     for column in (0, 1):
         held = [names[column] for names in final.values() if names[column] is not None]
         assert len(held) == len(set(held))
+
+
+SHARED = st.sampled_from(["n1", "n2", "n1@x", "n2@x"])
+ADDRESSES = st.sampled_from(["n1@x", "n2@x", "n3@x"])
+# username, email; None: not managed by the directory, which happens to those known only
+CLAIMS = st.dictionaries(st.sampled_from("abcde"), st.tuples(SHARED, st.none() | ADDRESSES), max_size=5)
+
+
+def _spaces(username: object, email: object) -> set[tuple[str, object]]:
+    names = {("username", username), ("email", email)}
+    return names | {("email", username)} if username is not None and "@" in str(username) else names
+
+
+@given(before=st.dictionaries(st.sampled_from("abcde"), st.tuples(SHARED, ADDRESSES), max_size=5), after=CLAIMS)
+def test_s5_whatever_is_claimed_no_username_is_somebody_elses_email(before, after) -> None:  # type: ignore[no-untyped-def]
+    held: dict[str, tuple[object, object]] = {}
+    for entry_id, names in sorted(before.items()):
+        if not any(_spaces(*names) & _spaces(*others) for others in held.values()):
+            held[entry_id] = names
+    people = [stored(number, entry_id, str(u), str(e)) for number, (entry_id, (u, e)) in enumerate(held.items())]
+    records = []
+    for entry_id, (username, email) in sorted(after.items()):
+        if email is None and entry_id not in held:
+            continue
+        new = record(entry_id, username, email)
+        records.append(new if email is not None else new._replace(fields={"username": username}))
+    gone = set(held) - {new.entry_id for new in records}
+    result = Company(*people).sync(*records, gone=gone)
+    for release in result.releases:
+        old = held[release.entry_id]
+        held[release.entry_id] = (None, old[1]) if release.field == "username" else (old[0], None)
+    for change in result.accepted:
+        assert change.after is not None
+        fields = change.after.fields
+        email = fields["email"] if "email" in fields else held[change.entry_id][1]
+        held[change.entry_id] = (fields["username"], email)
+    names = [name for pair in held.values() for name in _spaces(*pair) if name[1] is not None]
+    assert len(names) == len(set(names))

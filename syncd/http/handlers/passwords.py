@@ -18,7 +18,7 @@ from syncd.http.clientaddress import client_address
 from syncd.http.context import HOST
 from syncd.http.login_edge import LOGIN_EDGE
 from syncd.http.responses import json_response
-from syncd.http.routing import caller_of, if_match, part_of
+from syncd.http.routing import REQUEST_ID, caller_of, if_match, part_of
 from syncd.http.schemas_passwords import (
     ForgottenAnswer,
     ForgottenPassword,
@@ -34,6 +34,7 @@ from syncd.http.schemas_passwords import (
     SuggestionRequest,
     UserPasswordRequest,
 )
+from syncd.model.login import Origin
 from syncd.services.management import Management
 from syncd.services.ports_people import PasswordVerdict
 from syncd.settings.duration import parse_duration
@@ -117,7 +118,8 @@ async def change_own_password(request: web.Request) -> web.Response:
     """Somebody changes their own."""
     wanted, caller = part_of(request, OwnPasswordChange), caller_of(request)
     admit(request, f"own password of {caller.user_id}")
-    change = partial(_management(request).passwords.change_own, *_both(wanted), caller=caller)
+    origin = origin_of(request)
+    change = partial(_management(request).passwords.change_own, *_both(wanted), caller=caller, origin=origin)
     await slowly(request, change)
     return web.Response(status=204)
 
@@ -127,7 +129,8 @@ async def change_password(request: web.Request) -> web.Response:
     wanted = part_of(request, PasswordChange)
     admit(request, wanted.username)
     management, began = _management(request), asyncio.get_running_loop().time()
-    change = partial(management.passwords.change_by_name, wanted.username, *_both(wanted), caller=caller_of(request))
+    caller, origin = caller_of(request), origin_of(request)
+    change = partial(management.passwords.change_by_name, wanted.username, *_both(wanted), caller=caller, origin=origin)
     await request.app[LOGIN_EDGE].run(change, management.login.settings, began=began)
     return web.Response(status=204)
 
@@ -179,6 +182,12 @@ def admit(request: web.Request, name: str) -> None:
     management = _management(request)
     address = client_address(request, trusted_proxies=management.trusted_proxies)
     request.app[LOGIN_EDGE].admit(name, address, management.login.settings)
+
+
+def origin_of(request: web.Request) -> Origin:
+    """Where a request came from, as login attempts keep it."""
+    address = client_address(request, trusted_proxies=_management(request).trusted_proxies)
+    return Origin(address=address, request_id=request[REQUEST_ID])
 
 
 async def slowly(request: web.Request, function: Callable[[], None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from syncd.store.logins import SqlLogins
 from tests.functional.sync.conftest import SiteFactory
 from tests.functional.sync.site import Site
 
@@ -191,6 +192,41 @@ def test_two_who_want_one_username_the_first_keeps_it(site: Site) -> None:
     assert site.sync().outcome == "partial"
     assert site.people()["smith"]["email"] == "one@example.com"
     assert site.issues()[second]["code"] == "username_taken"
+
+
+def test_s5_a_username_that_is_anothers_address_is_withheld_until_the_clash_is_over(site: Site) -> None:
+    """Whoever has the name keeps it, as username or as address, so no entry can take a login from somebody who is there."""
+    site.add_person("anna", mail="anna@example.com")
+    site.add_person("bob@example.com", mail="other@example.com")
+    site.synced()
+    before = site.people()
+    thief = site.add_person("Anna@Example.com", mail="thief@example.com")
+    late = site.add_person("bob", mail="BOB@example.com")
+    renamed = site.add_person("carl", mail="carl@example.com")
+    assert site.sync().outcome == "partial"
+    site.slapd.modify(renamed, {"mail": "bob@example.com", "title": "New"})
+    assert site.sync().outcome == "partial"
+    assert {dn: row["code"] for dn, row in site.issues().items()} == {
+        thief: "username_taken", late: "email_taken", renamed: "email_taken",
+    }  # fmt: skip
+    people = site.people()
+    assert people.keys() == {"anna", "bob@example.com", "carl"}
+    assert {name: people[name] for name in before} == before
+    assert people["carl"]["email_key"] == "carl@example.com"
+    with site.runtime() as runtime:
+        logins = SqlLogins(runtime.engine)
+        found = {name: subject.user_id for name in ("anna@example.com", "bob@example.com") if (subject := logins.find(name))}
+    assert found == {"anna@example.com": before["anna"]["id"], "bob@example.com": before["bob@example.com"]["id"]}
+    settled = site.snapshot()
+    site.sync()
+    assert site.snapshot() == settled
+    site.slapd.modify(f"uid=anna,{site.people_dn}", {"mail": "anna2@example.com"})
+    site.slapd.modify(late, {"mail": "bob2@example.com"})
+    site.slapd.modify(renamed, {"mail": "carl@example.com"})
+    site.synced()
+    assert not site.issues()
+    assert site.people()["Anna@Example.com"]["username_key"] == "anna@example.com"
+    assert site.people()["anna"]["id"] == before["anna"]["id"]
 
 
 def test_one_bad_entry_is_an_issue_and_the_others_come_in(site: Site) -> None:
