@@ -20,7 +20,9 @@ from syncd.services.explain import ExplainService
 from syncd.services.mailcheck import MailCheck
 from syncd.services.management import Management
 from syncd.services.plans import PlanService
-from syncd.services.ports import Directory, HoldStore, Lease, RunStore, SyncStore
+from syncd.services.ports_directory import Directory
+from syncd.services.ports_runs import HoldStore, Lease, RunStore
+from syncd.services.ports_store import SyncStore
 from syncd.services.relinking import LinkService
 from syncd.services.sync import SyncService
 from syncd.services.watching import WatchService
@@ -78,13 +80,7 @@ def open_runtime(settings: RootSettings, *, clock: Clock | None = None, check_sc
     clock = clock or SystemClock()
     # a run makes millions of small objects without cycles; looking through them at the default rate cost a fifth of its time
     gc.set_threshold(100_000, 50, 100)
-    engine = open_engine(settings.store)
-    try:
-        if check_schema:
-            migrate.check(engine)
-    except BaseException:
-        engine.dispose()
-        raise
+    engine = _open_store(settings, check_schema=check_schema)
     directories = _directories(settings)
     store, runs, lease, holds = SqlSyncStore(engine, clock), SqlRunStore(engine), SqlLease(engine), SqlHoldStore(engine)
     sync = SyncService(
@@ -123,6 +119,17 @@ def open_runtime(settings: RootSettings, *, clock: Clock | None = None, check_sc
         links=links,
         management=open_management(settings, engine=engine, clock=clock, directories=directories, queries=queries, links=links),
     )
+
+
+def _open_store(settings: RootSettings, *, check_schema: bool) -> Engine:
+    engine = open_engine(settings.store)
+    try:
+        if check_schema:
+            migrate.check(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
 
 
 @dataclass(frozen=True, slots=True)

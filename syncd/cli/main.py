@@ -38,6 +38,7 @@ from syncd.cli import (
     units,
     users,
     users_actions,
+    users_avatar,
     users_edit,
     users_links,
     users_password,
@@ -63,7 +64,7 @@ app = typer.Typer(
 )
 for module in (check, sync, explain, status, export, run, purge):
     module.register(app)
-for verbs in (users_edit, users_password, users_actions, users_links, users_sessions):
+for verbs in (users_edit, users_avatar, users_password, users_actions, users_links, users_sessions):
     verbs.register(users.app)
 # syncd.wiring has the use cases behind these
 for people, name in (

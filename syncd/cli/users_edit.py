@@ -1,10 +1,9 @@
-"""`syncd users create|edit|create-admin|avatar`: making and changing users by hand."""
+"""`syncd users create|edit|create-admin`: making and changing users by hand."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -36,7 +35,7 @@ from syncd.cli.users_fields import (
     unit_id,
 )
 from syncd.cli.users_password import asked, from_stdin
-from syncd.errors import ConflictError, NotFoundError, UsageError
+from syncd.errors import UsageError
 from syncd.model.useredit import NewUser, UserDetail, UserEdit
 
 if TYPE_CHECKING:
@@ -52,7 +51,6 @@ def register(app: typer.Typer) -> None:
     app.command()(create)
     app.command()(edit)
     app.command("create-admin")(create_admin)
-    app.command()(avatar)
 
 
 def create(
@@ -197,37 +195,6 @@ def create_admin(
         _print_user(invocation, runtime, made, "is an administrator")
 
 
-def avatar(
-    context: typer.Context,
-    *,
-    user: Who,
-    file: Annotated[Path | None, typer.Argument(help="The picture: PNG, JPEG, GIF or WebP.", show_default=False)] = None,
-    save: Annotated[Path | None, typer.Option(help="Write the present one to this new file.", show_default=False)] = None,
-    remove: Annotated[bool, typer.Option("--remove", help="Remove it.")] = False,
-) -> None:
-    """Set, save or remove somebody's picture."""
-    if [file is not None, save is not None, remove].count(True) != 1:
-        raise UsageError("name a file, or --save, or --remove")
-    invocation = of(context)
-    with invocation.runtime() as runtime:
-        avatars, number = runtime.management.avatars, runtime.queries.user(user).id
-        if save is not None:
-            found = avatars.get(number)
-            _write(save, found.data)
-            done = {"user": number, "media_type": found.media_type, "bytes": len(found.data)}
-            line = f"{save} has the picture of user {number}."
-        elif file is not None:
-            put = avatars.put(number, _read(file), caller=caller())
-            done = {"user": number, "media_type": put.media_type, "bytes": len(put.data)}
-            line = f"User {number} has a new picture."
-        else:
-            if not avatars.delete(number, caller=caller()):
-                raise NotFoundError(f"user {number} has no picture")
-            done = {"user": number, "media_type": None, "bytes": 0}
-            line = f"User {number} has no picture any more."
-    print_done(invocation.printer, done, line)
-
-
 def _password(runtime: Runtime, *, stdin: bool) -> str:
     return from_stdin() if stdin else asked(runtime.management.passwords.rules.hint)
 
@@ -239,18 +206,3 @@ def _print_user(invocation: Invocation, runtime: Runtime, user: UserDetail, what
     if invocation.printer.for_people and user.person.reasons:
         reasons = "; ".join(reason_sentence(reason, {}) for reason in user.person.reasons)
         typer.echo(f"They cannot log in yet: {reasons}.", err=True)
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
-
-
-def _write(file: Path, data: bytes) -> None:
-    try:
-        with file.open("xb") as stream:
-            stream.write(data)
-    except OSError as error:
-        raise ConflictError(f"{file} cannot be written: {error.strerror}") from error

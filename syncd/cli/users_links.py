@@ -14,7 +14,7 @@ from syncd.model.actions import NewLink
 from syncd.model.dn import InvalidDN, normalize
 
 if TYPE_CHECKING:
-    from syncd.services.ports import Relinked
+    from syncd.services.ports_store import Relinked
 
 _RESULTS = Table(
     keys=("id", "username", "result", "other", "became", "dn", "code", "message"),

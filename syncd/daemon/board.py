@@ -27,7 +27,7 @@ from syncd.model.hold import HeldPlan
 from syncd.model.run import Mode, Outcome, Run
 from syncd.services.health import STALE_TICKS, DaemonFacts, DirectoryFacts, RunningFacts
 from syncd.services.planned import Progress
-from syncd.services.ports import RunStore
+from syncd.services.ports_runs import RunStore
 
 # of a directory whose feed or settings leave nothing to watch
 NOT_WATCHED = "changes are asked for on the schedule"

@@ -22,7 +22,7 @@ from syncd.model.hold import HeldPlan
 from syncd.model.run import Mode, Run, Trigger
 from syncd.services.health import HealthReport, assess
 from syncd.services.management import Management
-from syncd.services.ports import RunStore
+from syncd.services.ports_runs import RunStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

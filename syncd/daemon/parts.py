@@ -16,7 +16,7 @@ from syncd.model.records import DirectoryPresence
 from syncd.model.run import Mode, Run, Trigger
 from syncd.services.management import Management
 from syncd.services.planned import Progress
-from syncd.services.ports import RunStore
+from syncd.services.ports_runs import RunStore
 from syncd.settings.root import RootSettings
 
 

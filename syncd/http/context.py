@@ -19,7 +19,7 @@ from syncd.model.hold import ChangeRow, HeldPlan
 from syncd.model.run import Mode, Run
 from syncd.services.health import HealthReport
 from syncd.services.management import Management
-from syncd.services.ports import RunStore
+from syncd.services.ports_runs import RunStore
 
 
 class Plans(Protocol):

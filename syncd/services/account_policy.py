@@ -13,7 +13,7 @@ from syncd.mapping.account import AccountRule, account_scheme
 from syncd.mapping.account_policy import AccountPolicy, account_policy, account_policy_searches
 from syncd.model.entry import Entry
 from syncd.model.reading import Search
-from syncd.services.ports import DirectorySession
+from syncd.services.ports_directory import DirectorySession
 from syncd.services.visibility import incomplete
 from syncd.settings.directory import DirectorySettings
 

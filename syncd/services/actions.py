@@ -17,8 +17,8 @@ from syncd.clock import Clock
 from syncd.errors import CountMismatchError, ManagedFieldError, OneselfError, UsageError
 from syncd.model.actions import NEEDS_REASON, Action, Result, RowResult
 from syncd.model.caller import Caller
-from syncd.services.ports import Relinked
 from syncd.services.ports_people import Ceiling
+from syncd.services.ports_store import Relinked
 from syncd.services.reasons import checked_reason, reason_text
 from syncd.services.rows import in_row
 

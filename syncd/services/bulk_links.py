@@ -16,7 +16,7 @@ from syncd.model.actions import LinkResult, NewLink, Result
 from syncd.model.caller import Caller
 from syncd.model.dn import InvalidDN, normalize
 from syncd.services.actions import ActionService, Links
-from syncd.services.ports import Relinked
+from syncd.services.ports_store import Relinked
 from syncd.services.rows import in_row, refused
 
 # rows for which the lease is held

@@ -25,7 +25,7 @@ from syncd.model.views import unit_path
 from syncd.services.account_policy import account_rule
 from syncd.services.feeds import feed_line
 from syncd.services.logincheck import login_line
-from syncd.services.ports import Directory, DirectorySession
+from syncd.services.ports_directory import Directory, DirectorySession
 from syncd.services.ranges import completed
 from syncd.services.reading import require_complete
 from syncd.services.visibility import require_bases, require_canaries

@@ -24,7 +24,8 @@ from syncd.services.collect_changes import ChangedRead
 from syncd.services.collect_full import full_read
 from syncd.services.intake import Collected
 from syncd.services.job import Job
-from syncd.services.ports import Directory, DirectorySession, SyncStore
+from syncd.services.ports_directory import Directory, DirectorySession
+from syncd.services.ports_store import SyncStore
 from syncd.services.pushed import PushedChanges
 from syncd.services.retries import NEXT_SERVER
 from syncd.services.sweep import sweep

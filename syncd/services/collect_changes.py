@@ -17,7 +17,7 @@ from syncd.model.reading import Search
 from syncd.services.intake import Collected, Intake
 from syncd.services.job import Job
 from syncd.services.known import KnownPeople
-from syncd.services.ports import StoredStructure, SyncStore
+from syncd.services.ports_store import StoredStructure, SyncStore
 from syncd.services.sweep import moved_people
 
 

@@ -14,7 +14,7 @@ from syncd.model.records import StoredIdentity
 from syncd.reconcile.people import missing_ids
 from syncd.services.intake import Collected, Intake
 from syncd.services.job import Job
-from syncd.services.ports import SyncStore
+from syncd.services.ports_store import SyncStore
 
 
 def full_read(job: Job, store: SyncStore, *, known: Mapping[str, StoredIdentity]) -> Collected:

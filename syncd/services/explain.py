@@ -20,7 +20,8 @@ from syncd.services.explain_directory import Inquiry, People, failure_of
 from syncd.services.explain_lookup import MOST, Who
 from syncd.services.explain_roles import role_reasons
 from syncd.services.linking import Linking
-from syncd.services.ports import Directory, SyncStore
+from syncd.services.ports_directory import Directory
+from syncd.services.ports_store import SyncStore
 from syncd.settings.directory import DirectorySettings
 
 

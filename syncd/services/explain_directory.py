@@ -28,7 +28,8 @@ from syncd.services.explain_roles import role_paths
 from syncd.services.job import Job
 from syncd.services.linking import Linking
 from syncd.services.outside import is_kept
-from syncd.services.ports import DirectorySession, SyncStore
+from syncd.services.ports_directory import DirectorySession
+from syncd.services.ports_store import SyncStore
 from syncd.services.ranges import completed
 from syncd.services.reading import require_complete
 from syncd.services.visibility import require_bases, require_canaries

@@ -20,7 +20,7 @@ from syncd.model.explanation import Condition, EntryExplanation, FieldExplanatio
 from syncd.model.reading import Scope, Search
 from syncd.model.records import PersonRecord, StoredPerson
 from syncd.reconcile.render import rules_of
-from syncd.services.ports import DirectorySession
+from syncd.services.ports_directory import DirectorySession
 from syncd.settings.directory import DirectorySettings
 from syncd.settings.filters import and_parts
 

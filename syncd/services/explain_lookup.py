@@ -16,7 +16,7 @@ from syncd.model.dn import InvalidDN, is_under, normalize
 from syncd.model.entry import Entry
 from syncd.model.reading import Scope, Search
 from syncd.model.views import DirectoryIdentity, PersonView
-from syncd.services.ports import DirectorySession
+from syncd.services.ports_directory import DirectorySession
 from syncd.settings.directory import DirectorySettings, Rule, RuleTable
 
 _KINDS = frozenset(("id", "username", "email", "dn", "entry"))

@@ -29,7 +29,7 @@ from syncd.services.explain_entry import EntryExplainer, Mapped
 from syncd.services.explain_lookup import named_values
 from syncd.services.guarding import without_protected
 from syncd.services.linking import Linking
-from syncd.services.ports import StoredStructure, SyncStore
+from syncd.services.ports_store import StoredStructure, SyncStore
 
 NO_RESOLUTION = Resolution(accepted=())
 

@@ -14,7 +14,7 @@ from syncd.model.records import RoleIdentifierRecord, StoredIdentity
 from syncd.model.text import fold
 from syncd.reconcile.guard import blanked_fields
 from syncd.reconcile.protect import protect
-from syncd.services.ports import StoredStructure, SyncStore
+from syncd.services.ports_store import StoredStructure, SyncStore
 
 
 def counted(links: Iterable[Link], counts: Counter[str]) -> Iterator[Link]:

@@ -18,7 +18,7 @@ from syncd.model.plan import Plan
 from syncd.model.run import Run
 from syncd.reconcile.render import rows, rules_of
 from syncd.reconcile.split import split
-from syncd.services.ports import HoldStore
+from syncd.services.ports_runs import HoldStore
 from syncd.settings.directory import DirectorySettings
 from syncd.settings.duration import parse_duration
 

@@ -20,7 +20,7 @@ from syncd.model.plan import PersonChange
 from syncd.model.reading import ServerInfo
 from syncd.model.records import Issue, StoredIdentity, StoredPerson
 from syncd.reconcile.people import diff_person, missing_ids
-from syncd.services.ports import SyncStore
+from syncd.services.ports_store import SyncStore
 from syncd.settings.directory import DirectorySettings
 
 

@@ -23,7 +23,8 @@ from syncd.services.feeds import choose_feed
 from syncd.services.groupversions import GroupVersions
 from syncd.services.intake import Collected
 from syncd.services.outside import outside_filter
-from syncd.services.ports import DirectorySession, StoredStructure
+from syncd.services.ports_directory import DirectorySession
+from syncd.services.ports_store import StoredStructure
 from syncd.services.ranges import completed
 from syncd.services.reading import Reader
 from syncd.settings.directory import DirectorySettings

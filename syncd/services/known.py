@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from syncd.model.records import StoredIdentity
-from syncd.services.ports import SyncStore
+from syncd.services.ports_store import SyncStore
 
 
 class KnownPeople(Mapping[str, StoredIdentity]):

@@ -22,7 +22,7 @@ from syncd.model.records import (
 )
 from syncd.reconcile.links import as_link, key_of, link_with
 from syncd.reconcile.people import diff_person
-from syncd.services.ports import SyncStore
+from syncd.services.ports_store import SyncStore
 from syncd.settings.directory import DirectorySettings
 
 # codes of issues

@@ -18,7 +18,7 @@ from syncd.reconcile.relations import NOTHING, diff_links, grants_from, keeping
 from syncd.reconcile.structure import diff_structure
 from syncd.services.guarding import counted, members_before
 from syncd.services.intake import Collected
-from syncd.services.ports import StoredStructure, SyncStore
+from syncd.services.ports_store import StoredStructure, SyncStore
 from syncd.settings.directory import DirectorySettings
 
 

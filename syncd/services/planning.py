@@ -22,7 +22,7 @@ from syncd.services.guarding import counted, with_populations, without_protected
 from syncd.services.intake import Collected
 from syncd.services.linking import SEPARATE, Linking
 from syncd.services.links import LinkPlanner, Links
-from syncd.services.ports import StoredStructure, SyncStore
+from syncd.services.ports_store import StoredStructure, SyncStore
 from syncd.settings.directory import DirectorySettings
 
 NO_LINKS = LinkChanges((), ())

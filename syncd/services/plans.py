@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from syncd.clock import Clock
 from syncd.model.hold import ChangeRow, HeldPlan, PlanState
 from syncd.model.run import Run, Trigger
-from syncd.services.ports import HoldStore, RunStore
+from syncd.services.ports_runs import HoldStore, RunStore
 from syncd.services.reasons import reason_text
 
 # what takes something away, the gravest first

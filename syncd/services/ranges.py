@@ -28,7 +28,7 @@ from syncd.mapping.members import is_partial
 from syncd.model.attributes import canonical_attribute
 from syncd.model.entry import Entry
 from syncd.model.reading import Scope, Search
-from syncd.services.ports import DirectorySession
+from syncd.services.ports_directory import DirectorySession
 
 # how often one attribute is begun once more because its entry changed while it was read
 _ATTEMPTS = 3

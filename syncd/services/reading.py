@@ -12,7 +12,7 @@ from syncd.mapping.problems import MappingIssue
 from syncd.mapping.searches import in_batches_by_id
 from syncd.model.entry import Entry
 from syncd.model.reading import Search, Verdict
-from syncd.services.ports import DirectorySession
+from syncd.services.ports_directory import DirectorySession
 
 
 @dataclass(slots=True, kw_only=True)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from syncd.clock import Clock
 from syncd.errors import NotFoundError, UsageError
-from syncd.services.ports import Lease, LinkStore, Relinked
+from syncd.services.ports_runs import Lease
+from syncd.services.ports_store import LinkStore, Relinked
 from syncd.services.reasons import reason_text
 
 

@@ -17,7 +17,7 @@ from syncd.model.reading import Search
 from syncd.model.records import StoredIdentity
 from syncd.services.groupversions import GroupVersions
 from syncd.services.job import Job
-from syncd.services.ports import SyncStore
+from syncd.services.ports_store import SyncStore
 
 
 def sweep(job: Job, store: SyncStore) -> Changes:

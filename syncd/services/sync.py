@@ -24,7 +24,9 @@ from syncd.services.holding import Holding
 from syncd.services.linking import Linking
 from syncd.services.planned import Planned, Progress, ProgressSink
 from syncd.services.planning import Planner
-from syncd.services.ports import Directory, DirectorySession, HoldStore, Lease, RunStore, SyncStore
+from syncd.services.ports_directory import Directory, DirectorySession
+from syncd.services.ports_runs import HoldStore, Lease, RunStore
+from syncd.services.ports_store import SyncStore
 from syncd.services.pushed import PushedChanges
 from syncd.services.results import ended, failure, log_end
 from syncd.services.retries import RUN_RECORD

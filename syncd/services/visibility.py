@@ -13,7 +13,7 @@ from syncd.errors import BaseUnreadableError, CanaryMissingError, DirectoryError
 from syncd.mapping.searches import base_search, canary_search
 from syncd.model.attributes import canonical_attribute
 from syncd.model.reading import Search
-from syncd.services.ports import DirectorySession
+from syncd.services.ports_directory import DirectorySession
 from syncd.settings.directory import CanarySettings
 
 

@@ -16,7 +16,8 @@ import structlog
 from syncd.clock import Clock
 from syncd.model.feed import FeedKind
 from syncd.services.job import Job
-from syncd.services.ports import Directory, DirectorySession, SyncStore
+from syncd.services.ports_directory import Directory, DirectorySession
+from syncd.services.ports_store import SyncStore
 from syncd.services.pushed import PushedChanges
 from syncd.settings.directory import DirectorySettings
 

@@ -13,7 +13,7 @@ from sqlalchemy import Boolean, ColumnElement, Connection, and_, exists, func, l
 
 from syncd.model.records import CUSTOM_PREFIX
 from syncd.model.text import fold
-from syncd.services.ports import Protected
+from syncd.services.ports_store import Protected
 from syncd.store import schema as t
 from syncd.store.accounts import shuts_out
 from syncd.store.administrators import administers

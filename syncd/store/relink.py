@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, Row, delete, exists, insert, or_, sel
 from syncd.errors import NotFoundError, StateError, UsageError
 from syncd.model.caller import Caller
 from syncd.model.dn import InvalidDN, normalize
-from syncd.services.ports import Relinked
+from syncd.services.ports_store import Relinked
 from syncd.store import schema as t
 from syncd.store.announce import announce, announce_deletion
 from syncd.store.audit import Auditor, fields_text, write_changed
@@ -32,7 +32,7 @@ _OWN_TABLES = (t.group_members, t.passwords, t.api_keys, t.owned_records)
 
 
 class SqlLinkStore:
-    """`LinkStore` of services.ports."""
+    """`LinkStore` of services.ports_store."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

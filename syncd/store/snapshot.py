@@ -16,17 +16,8 @@ from sqlalchemy import Connection, Engine, Select, and_, func, select
 from syncd.clock import Clock, SystemClock
 from syncd.model.feed import Cursor, FeedKind, StoredCursor
 from syncd.model.plan import Link, Plan
-from syncd.model.records import (
-    Issue,
-    LinkedIdentity,
-    NameHolder,
-    OrganizationRecord,
-    RoleIdentifierRecord,
-    StoredIdentity,
-    StoredPerson,
-    UnitRecord,
-)
-from syncd.services.ports import Protected, StoredStructure
+from syncd.model.records import Issue, LinkedIdentity, NameHolder, StoredIdentity, StoredPerson
+from syncd.services.ports_store import Protected, StoredStructure
 from syncd.store import linked
 from syncd.store import schema as t
 from syncd.store.among import among
@@ -37,6 +28,7 @@ from syncd.store.guardfacts import populations, protected_people
 from syncd.store.names import holders
 from syncd.store.people import PEOPLE, load_people
 from syncd.store.purge import count_purgeable, purge_people
+from syncd.store.stored_structure import load_structure
 
 # rows fetched at a time
 FETCH = 5000
@@ -62,7 +54,7 @@ def _identity(row: Sequence[Any]) -> tuple[str, StoredIdentity]:
 
 @dataclass(frozen=True, slots=True)
 class SqlSyncStore:
-    """`SyncStore` of services.ports over SQLite or PostgreSQL. Every method raises StoreError when the database fails."""
+    """`SyncStore` of services.ports_store over SQLite or PostgreSQL. Every method raises StoreError when the database fails."""
 
     engine: Engine
     # for what ends with time alone
@@ -141,22 +133,7 @@ class SqlSyncStore:
 
     def structure(self, directory: str) -> StoredStructure:
         with read(self.engine) as connection:
-            mine = t.directories.c.name == directory
-            d = t.directories.c
-            row = connection.execute(
-                select(d.id, d.relations_digest, d.config_digest, d.groups_version).where(mine)
-            ).one_or_none()
-            number, digest, config_digest, groups_version = row if row is not None else (0, None, None, None)
-            organizations, units = _organizations_and_units(connection, number)
-            return StoredStructure(
-                organizations=organizations,
-                units=units,
-                role_identifiers=_role_identifiers(connection, number),
-                roles=frozenset(connection.scalars(select(t.roles.c.name))),
-                relations_digest=digest,
-                config_digest=config_digest,
-                groups_version=groups_version,
-            )
+            return load_structure(connection, directory)
 
     def memberships(self, directory: str) -> Iterator[Link]:
         held = t.memberships.c
@@ -246,36 +223,3 @@ def _stream(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Any
     cursor: Any = connection.execute(query).cursor
     while rows := cursor.fetchmany(FETCH):
         yield rows
-
-
-def _organizations_and_units(
-    connection: Connection, number: int
-) -> tuple[dict[str, OrganizationRecord], dict[str, UnitRecord]]:
-    sources, units = t.organization_sources.c, t.units.c
-    rows = connection.execute(
-        select(sources.external_key, sources.name, sources.organization_id).where(sources.directory_id == number)
-    ).all()
-    keys = {organization_id: key for key, _, organization_id in rows}
-    organizations = {key: OrganizationRecord(key=key, name=name) for key, name, _ in rows}
-    found = connection.execute(
-        select(units.id, units.external_key, units.name, units.organization_id, units.parent_id).where(
-            units.directory_id == number
-        )
-    ).all()
-    unit_keys = {row.id: row.external_key for row in found}
-    records = {
-        row.external_key: UnitRecord(
-            key=row.external_key,
-            name=row.name,
-            organization=keys.get(row.organization_id, ""),
-            parent=unit_keys.get(row.parent_id),
-        )
-        for row in found
-    }
-    return organizations, records
-
-
-def _role_identifiers(connection: Connection, number: int) -> dict[str, RoleIdentifierRecord]:
-    query = select(role_identifiers.external_key, role_identifiers.identifier, role_identifiers.dn)
-    rows = connection.execute(query.where(role_identifiers.directory_id == number))
-    return {key: RoleIdentifierRecord(key=key, identifier=identifier, dn=dn) for key, identifier, dn in rows}

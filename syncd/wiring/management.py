@@ -10,7 +10,7 @@ from syncd.services.bulk_links import BulkLinkService
 from syncd.services.bulk_passwords import BulkPasswordService
 from syncd.services.check import CheckService
 from syncd.services.management import Management
-from syncd.services.ports import Directory
+from syncd.services.ports_directory import Directory
 from syncd.services.relinking import LinkService
 from syncd.settings.root import RootSettings
 from syncd.store.engine import Engine

@@ -20,7 +20,7 @@ from syncd.model.text import fold
 from syncd.reconcile.names import Claimants, resolve
 from syncd.reconcile.people import diff_person, disable_missing, missing_ids
 from syncd.reconcile.structure import diff_structure
-from syncd.services.ports import SyncStore
+from syncd.services.ports_store import SyncStore
 from syncd.store import schema as t
 from syncd.store.engine import read, write
 from syncd.store.lease import raise_epoch

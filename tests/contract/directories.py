@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from syncd.directory import LdapDirectory
 from syncd.model.entry import Entry
 from syncd.model.reading import Scope, Search, Verdict
-from syncd.services.ports import DirectorySession
+from syncd.services.ports_directory import DirectorySession
 from syncd.settings.directory import DirectorySettings
 from tests.servers.ds389 import Ds389
 from tests.servers.ldap_stub import LdapStub

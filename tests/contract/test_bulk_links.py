@@ -18,7 +18,7 @@ from syncd.model.caller import Caller
 from syncd.model.permission import Permission
 from syncd.services.actions import MAX_AT_ONCE
 from syncd.services.bulk_links import HELD_FOR, BulkLinkService
-from syncd.services.ports import Relinked
+from syncd.services.ports_store import Relinked
 from syncd.store import schema as t
 from tests.contract.company import rows
 from tests.contract.test_actions import Office

@@ -17,7 +17,7 @@ from syncd.errors import (
 )
 from syncd.model.dn import normalize
 from syncd.model.reading import Scope
-from syncd.services.ports import Directory
+from syncd.services.ports_directory import Directory
 from tests.contract.directories import Server, binds, directory, people, read
 from tests.fakes.directory import FakeDirectory
 from tests.servers.process import free_port

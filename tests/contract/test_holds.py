@@ -12,7 +12,7 @@ import pytest
 from syncd.errors import NotFoundError, PlanClosedError
 from syncd.model.hold import ChangeRow, HeldPlan, Kind, NewHold, Objection, PlanState
 from syncd.model.run import Mode
-from syncd.services.ports import HoldStore
+from syncd.services.ports_runs import HoldStore
 from syncd.settings.root import StoreSettings
 from syncd.store.engine import open_engine
 from syncd.store.holds import SqlHoldStore

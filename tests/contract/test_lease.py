@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from syncd.errors import DatabaseUnavailableError, LeaseHeldError
-from syncd.services.ports import Lease
+from syncd.services.ports_runs import Lease
 from syncd.settings.root import StoreSettings
 from syncd.store.engine import open_engine
 from syncd.store.lease import SqlLease

@@ -9,7 +9,7 @@ import pytest
 
 from syncd.errors import NotFoundError, RunStateError
 from syncd.model.run import Mode, Outcome, Run, RunResult, Trigger
-from syncd.services.ports import RunStore
+from syncd.services.ports_runs import RunStore
 from syncd.settings.root import StoreSettings
 from syncd.store.engine import open_engine
 from syncd.store.runs import SqlRunStore

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from syncd.model.records import FOREVER
-from syncd.services.ports import Protected
+from syncd.services.ports_store import Protected
 from syncd.store.snapshot import SqlSyncStore
 from tests.contract.company import Company, person, unit
 from tests.fakes.people_rows import NOON, Rows, later

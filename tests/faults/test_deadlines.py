@@ -13,7 +13,7 @@ import pytest
 
 from syncd.errors import DirectoryError
 from syncd.model.reading import Scope
-from syncd.services.ports import DirectorySession
+from syncd.services.ports_directory import DirectorySession
 from tests.contract.directories import directory, people, read
 from tests.faults.proxy import Proxy, answers, drip, freeze
 from tests.servers.slapd import Slapd

@@ -11,7 +11,7 @@ from syncd.errors import ConnectionLostError, DirectoryError, InsufficientAccess
 from syncd.mapping.members import is_partial
 from syncd.model.entry import Entry
 from syncd.model.reading import Scope, Search, ServerInfo
-from syncd.services.ports import DirectorySession
+from syncd.services.ports_directory import DirectorySession
 from syncd.services.ranges import completed
 
 DN = "cn=big,dc=x"

@@ -11,7 +11,7 @@ import pytest
 from syncd.bootstrap import open_database
 from syncd.errors import LeaseHeldError, NotFoundError, StateError, UsageError
 from syncd.model.checks import CheckStatus
-from syncd.services.ports import Relinked
+from syncd.services.ports_store import Relinked
 from tests.functional.cli import syncd
 from tests.functional.sync.pair import Pair, both_have_anna, neighbours
 

@@ -8,7 +8,7 @@ import pytest
 
 from syncd.model.entry import Entry
 from syncd.model.reading import Search
-from syncd.services.ports import Reading
+from syncd.services.ports_directory import Reading
 from syncd.services.reading import Reader
 from tests.functional.sync.conftest import SiteFactory
 from tests.functional.sync.site import Site
