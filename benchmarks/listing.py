@@ -112,7 +112,7 @@ def _rows(numbers: range, places: tuple[int, int, int, int, int]) -> Iterator[Bl
 def questions(queries: Queries) -> list[Question]:
     """Every kind of list, at its first page; those in an order also at the thousandth."""
     asked = [Question(f"search {what}", _asking(UserFilter(text=words))) for what, words in _SEARCHES.items()]
-    asked += [Question(f"filter {one}", _asking(UserFilter(condition=parse_filter(one)))) for one in _FILTERS]
+    asked += [Question(f"filter {one}", _asking(UserFilter(condition=parse_filter(one, custom={})))) for one in _FILTERS]
     asked += [Question(f"view {state}", _asking(UserFilter(state=state))) for state in UserState]
     for name in ("username", "-username", "email", "name", "-name", "created", "-created", "last_login", "-last_login"):
         order = UserOrder.parse(name)

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from syncd.bootstrap_management import open_checks, open_management
 from syncd.clock import Clock, SystemClock
 from syncd.directory import LdapDirectory
 from syncd.model.checks import CheckLine
@@ -36,6 +35,7 @@ from syncd.store.queries import Queries
 from syncd.store.relink import SqlLinkStore
 from syncd.store.runs import SqlRunStore
 from syncd.store.snapshot import SqlSyncStore
+from syncd.wiring.management import open_checks, open_management
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

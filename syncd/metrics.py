@@ -7,24 +7,44 @@ slow nor put load on a database or a directory.
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
     Histogram,
+    Metric,
     PlatformCollector,
     ProcessCollector,
 )
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 
 from syncd.model.hold import HeldPlan, PlanState
-from syncd.model.mail import MailKind
+from syncd.model.login import LoginResult
+from syncd.model.mail import MailKind, MailsWaiting
 from syncd.model.records import DirectoryPresence
 from syncd.model.run import Outcome, Run
+from syncd.model.webhook import WebhookStanding
 
 _DURATION_BUCKETS = (0.1, 0.5, 1, 2.5, 5, 15, 60, 300, 900, 3600, 14400)
+
+
+class _Since(Collector):
+    """A gauge without labels that is absent while there is nothing to tell of."""
+
+    def __init__(self, name: str, documentation: str) -> None:
+        self.at: datetime | None = None
+        self._family = name, documentation
+
+    def collect(self) -> Iterable[Metric]:
+        family = GaugeMetricFamily(*self._family)
+        if self.at is not None:
+            family.add_metric((), self.at.timestamp())
+        return (family,)
 
 
 class Metrics:
@@ -86,12 +106,42 @@ class Metrics:
         self.mails_failed = Counter(
             "syncd_mails_failed", "Mails that were refused, or given up, in this process.", ("kind",), registry=registry
         )
+        self.mails_waiting_since = _Since(
+            "syncd_mails_waiting_since_timestamp_seconds", "When the oldest mail that waits was queued; absent when none does."
+        )
+        registry.register(self.mails_waiting_since)
+        self._declare_access(registry)
+        self._declare_webhooks(registry)
         build = Gauge("syncd_build_info", "Always 1.", ("version", "python"), registry=registry)
         build.labels(version, platform.python_version()).set(1)
         self._per_directory = (
             self.runs, self.run_seconds, self.entries_read, self.changes, self.last_complete, self.in_progress,
             self.last_failed, self.last_verdict, self.last_run, self.plan_held, self.plan_held_since, self.users, self.issues,
         )  # fmt: skip
+
+    def _declare_access(self, registry: CollectorRegistry) -> None:
+        self.logins = Counter("syncd_logins", "Tries to log in that this process has answered.", ("result",), registry=registry)
+        for result in LoginResult:
+            self.logins.labels(result.value)
+        self.users_locked = Counter(
+            "syncd_users_locked", "Accounts that this process has locked after too many failed logins.", registry=registry
+        )
+
+    def _declare_webhooks(self, registry: CollectorRegistry) -> None:
+        webhook = ("webhook",)
+        self.webhook_deliveries = Counter(
+            "syncd_webhook_deliveries", "Tries to deliver events by this process.", (*webhook, "result"), registry=registry
+        )
+        self.webhook_pending = Gauge(
+            "syncd_webhook_pending_events", "Events not delivered yet, by whichever process; 1000 is 1000 or more.",
+            webhook, registry=registry,
+        )  # fmt: skip
+        self.webhook_pending_since = Gauge(
+            "syncd_webhook_pending_since_timestamp_seconds",
+            "When the oldest event happened that is not delivered yet; absent when there is none.",
+            webhook,
+            registry=registry,
+        )
 
     def render(self, accept: str) -> tuple[bytes, str]:
         """The exposition and its content type, in the format that an Accept header asks for."""
@@ -141,13 +191,48 @@ class Metrics:
         for presence, count in by_presence.items():
             self.users.labels(name, presence.value).set(count)
 
-    def mail_sent(self, *, sent: Mapping[MailKind, int], failed: Mapping[MailKind, int], waiting: int) -> None:
+    def mail_sent(self, *, sent: Mapping[MailKind, int], failed: Mapping[MailKind, int], waiting: MailsWaiting) -> None:
         """Count what one round of the mailer came to."""
         for kind, count in sent.items():
             self.mails_sent.labels(kind.value).inc(count)
         for kind, count in failed.items():
             self.mails_failed.labels(kind.value).inc(count)
-        self.mails_queued.set(waiting)
+        self.mails_wait(waiting)
+
+    def mails_wait(self, waiting: MailsWaiting) -> None:
+        """Set how many mails wait, and since when."""
+        self.mails_queued.set(waiting.count)
+        self.mails_waiting_since.at = waiting.since
+
+    def login_answered(self, result: LoginResult) -> None:
+        """Count a try to log in."""
+        self.logins.labels(result.value).inc()
+
+    def user_locked(self) -> None:
+        """Count an account that was locked. Any thread."""
+        self.users_locked.inc()
+
+    def webhook_tried(self, name: str, *, taken: bool) -> None:
+        """Count a try to deliver."""
+        self.webhook_deliveries.labels(name, "delivered" if taken else "failed").inc()
+
+    def webhook_seen(self, standing: WebhookStanding) -> None:
+        """Set what waits for a webhook."""
+        self.webhook_pending.labels(standing.name).set(standing.pending)
+        if standing.pending_since is not None:
+            self.webhook_pending_since.labels(standing.name).set(standing.pending_since.timestamp())
+        else:
+            self.webhook_pending_since.remove_by_labels({"webhook": standing.name})
+
+    def declare_webhook(self, name: str) -> None:
+        """Let a webhook's counters start at 0, so that the first failure is an increase."""
+        for result in ("delivered", "failed"):
+            self.webhook_deliveries.labels(name, result)
+
+    def forget_webhook(self, name: str) -> None:
+        """Drop the series of a webhook that is no longer configured."""
+        for series in (self.webhook_deliveries, self.webhook_pending, self.webhook_pending_since):
+            series.remove_by_labels({"webhook": name})
 
     def declare_mail(self) -> None:
         """Let the counters of mail start at 0, so that the first failure is an increase."""

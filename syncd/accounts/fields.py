@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from syncd.errors import UnfitValueError
@@ -100,8 +100,8 @@ def custom_value(name: str, value: Any, *, custom: Mapping[str, str]) -> FieldVa
         return None
     try:
         return _KINDS[kind](value)
-    except (TypeError, ValueError) as error:
-        raise UnfitValueError(f"custom field {name!r} is of type {kind}") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UnfitValueError(f"custom field {name!r} is {_WRITTEN[kind]}") from error
 
 
 def _plain_text(value: Any) -> str:
@@ -129,7 +129,10 @@ def _date(value: Any) -> date:
 
 
 def _datetime(value: Any) -> datetime:
-    return datetime.fromisoformat(_plain_text(value))
+    moment = datetime.fromisoformat(_plain_text(value))
+    if moment.tzinfo is None:
+        raise ValueError
+    return moment.astimezone(UTC)
 
 
 def _list(value: Any) -> tuple[str, ...]:
@@ -160,3 +163,13 @@ def custom_from_text(name: str, text: str, *, custom: Mapping[str, str]) -> Any:
     if kind == "list":
         return [part.strip() for part in text.split(",") if part.strip()]
     return text
+
+
+_WRITTEN: Mapping[str, str] = {
+    "text": "a text",
+    "integer": "a whole number of 64 bits",
+    "boolean": "true or false",
+    "date": 'a date, such as "2026-01-31"',
+    "datetime": 'a time with its zone, such as "2026-01-31T08:00:00Z"',
+    "list": "a list of texts",
+}

@@ -21,7 +21,8 @@ def suggestion(policy: Policy, names: Iterable[str] = ()) -> str:
     known = tuple(names)
     while True:
         password = _random(policy)
-        if not flaws(password, policy, known):
+        # one that begins with a sign would be taken for a formula, and guarded, where it is written as CSV
+        if password[0] not in SPECIAL and not flaws(password, policy, known):
             return password
 
 

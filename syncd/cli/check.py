@@ -77,6 +77,7 @@ def _lines(
     if mail:
         yield from _mail(loaded.settings, connect=connect, mail_to=mail_to)
     if not connect:
+        yield from _logins(loaded.settings, directory)
         return
     from syncd.bootstrap import open_check
 
@@ -86,6 +87,16 @@ def _lines(
     for name in [directory] if directory is not None else sorted(loaded.settings.directories):
         for checked in service.check(name):
             yield checked.directory, checked.server, checked.line
+
+
+def _logins(settings: RootSettings, directory: str | None) -> Iterator[tuple[str, str, CheckLine]]:
+    """What the configuration alone says about logging in; with --connect each directory's lines begin with it."""
+    from syncd.services.logincheck import login_line
+
+    for name, each in sorted(settings.directories.items()):
+        line = login_line(each) if directory in (None, name) else None
+        if line is not None:
+            yield name, "", line
 
 
 def _mail(settings: RootSettings, *, connect: bool, mail_to: str | None) -> Iterator[tuple[str, str, CheckLine]]:
@@ -118,7 +129,7 @@ class _Report:
 
     def _print(self, directory: str, server: str, line: CheckLine) -> None:
         if directory and (directory, server) != self._about:
-            self._printer.text(f"{directory}: {server}" if server else f"{directory}: a sample, as it would be stored")
+            self._printer.text(_heading(directory, server, line))
         self._about = (directory, server)
         status = line.status.value.ljust(4)
         if sys.stdout.isatty():
@@ -134,3 +145,10 @@ class _Report:
     def end(self) -> None:
         if not self._printer.for_people:
             self._printer.rows(_LINES, self._rows)
+
+
+def _heading(directory: str, server: str, line: CheckLine) -> str:
+    """Of the lines that follow."""
+    if server:
+        return f"{directory}: {server}"
+    return f"{directory}:" if line.name == "login" else f"{directory}: a sample, as it would be stored"

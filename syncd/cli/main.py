@@ -39,6 +39,7 @@ from syncd.cli import (
     users,
     users_actions,
     users_edit,
+    users_links,
     users_password,
     users_sessions,
     webhooks,
@@ -62,9 +63,9 @@ app = typer.Typer(
 )
 for module in (check, sync, explain, status, export, run, purge):
     module.register(app)
-for verbs in (users_edit, users_password, users_actions, users_sessions):
+for verbs in (users_edit, users_password, users_actions, users_links, users_sessions):
     verbs.register(users.app)
-# syncd.bootstrap_management has the use cases behind these
+# syncd.wiring has the use cases behind these
 for people, name in (
     (keys, "keys"),
     (groups, "groups"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -61,6 +62,37 @@ def _document(runtime: Runtime) -> dict[str, Any]:
         "roles": len(queries.roles()),
         "directories": [_directory(runtime, name) for name in names],
         "issues": [issue_json(issue) for issue in queries.issues()],
+        **_deliveries(runtime),
+    }
+
+
+def _deliveries(runtime: Runtime) -> dict[str, Any]:
+    """What goes out, judged as in health."""
+    from syncd.services.health_deliveries import assess_mail, assess_webhook
+
+    now, management = runtime.clock.now(), runtime.management
+    webhooks = [assess_webhook(now, standing) for standing in management.webhooks.standings()]
+    mail = assess_mail(now, management.mails.waiting())
+    return {
+        "webhooks": [
+            {
+                "name": each.standing.name,
+                "status": each.status.value,
+                "pending": each.standing.pending,
+                "pending_since": each.standing.pending_since,
+                "failures": each.standing.failures,
+                "last_error": each.standing.last_error,
+                "problems": [asdict(problem) for problem in each.problems],
+            }
+            for each in webhooks
+        ],
+        "mail": mail
+        and {
+            "status": mail.status.value,
+            "waiting": mail.waiting.count,
+            "waiting_since": mail.waiting.since,
+            "problems": [asdict(problem) for problem in mail.problems],
+        },
     }
 
 
@@ -102,4 +134,7 @@ def _print(printer: Printer, document: dict[str, Any]) -> None:
             printer.text(f"{directory['name']}: read by {last['feed']} ({last['feed_reason']})")
         if last and last["message"]:
             printer.text(f"{directory['name']}: {last['message']} {last['advice'] or ''}".rstrip())
+    for part in (*document["webhooks"], *([document["mail"]] if document["mail"] else [])):
+        for problem in part["problems"]:
+            printer.text(f"{problem['message']} {problem['advice']}")
     print_issues(printer, document["issues"], more="syncd --output json status")

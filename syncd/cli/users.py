@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from syncd.accounts.sentences import reason_sentence
-from syncd.cli.invocation import actor, of
+from syncd.cli.invocation import of
 from syncd.cli.output import Format, Printer, Table, cell
 from syncd.errors import UsageError
 from syncd.model.views import UserOrder, UserSort, UserState
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from syncd.bootstrap import Runtime
     from syncd.model.views import PersonView
-    from syncd.services.ports import Relinked
 
 app = typer.Typer(help="People: look at them, make and change them, lock and unlock.", no_args_is_help=True)
 
@@ -54,13 +53,13 @@ def list_users(
 ) -> None:
     """List people."""
     from syncd.services.export import person_json
-    from syncd.services.userlists import wanted_people
 
     invocation = of(context)
     order = _order(sort)
-    wanted = wanted_people(filter=condition, search=text, view=view, directory=directory)
     with invocation.runtime() as runtime:
-        page = runtime.management.lists.list(wanted, order=order, limit=limit, after=after)
+        lists = runtime.management.lists
+        wanted = lists.wanted(filter=condition, search=text, view=view, directory=directory)
+        page = lists.list(wanted, order=order, limit=limit, after=after)
     rows = [person_json(person) if invocation.format is Format.JSON else _row(person) for person in page.items]
     invocation.printer.rows(_USERS, rows, next_page=page.next)
     if page.next and invocation.printer.for_people:
@@ -89,54 +88,6 @@ def show(
         _print(invocation.printer, document, [reason_sentence(reason, accounts) for reason in person.reasons])
     else:
         invocation.printer.record(document)
-
-
-Who = Annotated[str, typer.Argument(help="Username, email, DN, entry id or number; `id:7` names the kind.")]
-Where = Annotated[str, typer.Option(help="The directory whose entry it is.")]
-Reason = Annotated[str, typer.Option(help="Why; goes into the audit trail.", prompt="Reason")]
-
-
-@app.command()
-def link(
-    context: typer.Context,
-    *,
-    user: Who,
-    directory: Where,
-    reason: Reason,
-    dn: Annotated[str | None, typer.Option(help="The entry's DN.")] = None,
-    entry_id: Annotated[str | None, typer.Option(help="The entry's id.")] = None,
-) -> None:
-    """Make an entry that is another user's one of this user: they are the same person."""
-    invocation = of(context)
-    with invocation.runtime(need_directories=True) as runtime:
-        user_id = runtime.queries.user(user).id
-        done = runtime.links.link(user_id, directory=directory, dn=dn, entry_id=entry_id, actor=actor(), reason=reason)
-    _print_relinked(invocation.printer, done, f"{done.dn} is an entry of user {done.user_id} now.")
-
-
-@app.command()
-def unlink(context: typer.Context, user: Who, directory: Where, reason: Reason) -> None:
-    """Make a user's entry of one directory a user of its own, as the directory's next sync says."""
-    invocation = of(context)
-    with invocation.runtime(need_directories=True) as runtime:
-        user_id = runtime.queries.user(user).id
-        done = runtime.links.unlink(user_id, directory=directory, actor=actor(), reason=reason)
-    _print_relinked(invocation.printer, done, f"{done.dn} is no longer an entry of user {done.user_id}.")
-
-
-_OTHERS = {
-    "stays": "User {} stays, with the entries of other directories.",
-    "deleted": "User {}, whose only entry it was, is deleted.",
-    "kept": "User {}, whose only entry it was, is kept for what is their own, disabled and without names.",
-    "created": "It is user {}, whose fields the next sync fills in.",
-}
-
-
-def _print_relinked(printer: Printer, done: Relinked, first: str) -> None:
-    if printer.for_people:
-        printer.text(f"{first} {_OTHERS[done.other].format(done.other_id)}")
-    else:
-        printer.record({"user": done.user_id, "other": done.other_id, "became": done.other, "dn": done.dn})
 
 
 def user_document(runtime: Runtime, number: int) -> dict[str, Any]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from syncd.cli.invocation import Invocation, caller, of
+from syncd.cli.many import Who, Yes, ask, tell
+from syncd.cli.many import people as named
 from syncd.cli.output import Table
 from syncd.cli.structure import print_done
 from syncd.errors import UsageError
-from syncd.model.actions import Action, Result
+from syncd.model.actions import Action
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
 
 # people whom a filter may mean on the command line
 MAX_FOUND = 100_000
-# shown of those about whom we ask
-_SHOWN = 5
 
 _RESULTS = Table(
     keys=("id", "username", "result", "code", "message"),
@@ -29,14 +29,9 @@ _RESULTS = Table(
     empty="nobody",
 )
 
-Who = Annotated[
-    list[str] | None,
-    typer.Argument(help="Username, email, DN, entry id or number, one or more; `id:7` names the kind.", show_default=False),
-]
 Filter = Annotated[str | None, typer.Option("--filter", help="In place of names: everybody whom this filter finds.")]
 Why = Annotated[str, typer.Option(help="Why; goes into the audit trail.", prompt="Reason")]
 MaybeWhy = Annotated[str | None, typer.Option(help="Why; goes into the audit trail.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before acting on more than one.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -100,33 +95,16 @@ def _act(
         raise UsageError("say who: by name, or by --filter")
     with invocation.runtime() as runtime:
         people = _people(runtime, names or [], matching)
-        if not yes and len(people) > 1:
-            _ask(action, list(people.values()))
-        actions = runtime.management.actions
-        done = [
-            {
-                "id": row.id, "username": people[row.id], "result": row.result.value, "code": row.code,
-                "message": row.message,
-            }
-            for row in actions.rows(action, list(people), caller=caller(), reason=reason)
-        ]  # fmt: skip
-    invocation.printer.rows(_RESULTS, done)
-    if any(row["result"] == Result.REFUSED for row in done):
-        raise typer.Exit(1)
+        results = runtime.management.actions.rows(action, list(people), caller=caller(), reason=reason)
+        ask(action.value.replace("-", " "), list(people.values()), yes=yes)
+        tell(invocation.printer, _RESULTS, results, people)
 
 
 def _people(runtime: Runtime, names: Sequence[str], matching: str | None) -> Mapping[int, str]:
-    """Id -> username. A name that nobody has stops everything before it begins."""
+    """Id -> username."""
     if matching is None:
-        return {person.id: person.username or "" for person in map(runtime.queries.user, names)}
+        return named(runtime, names)
     found = runtime.management.actions.found(matching, limit=MAX_FOUND + 1)
     if len(found) > MAX_FOUND:
         raise UsageError(f"the filter means more than {MAX_FOUND} people")
     return found
-
-
-def _ask(action: Action, names: list[str]) -> None:
-    """On standard error, so that the output stays what programs expect."""
-    shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
-    question: dict[str, Any] = {"abort": True, "err": True}
-    typer.confirm(f"{action.value.replace('-', ' ')}: {len(names)} people ({shown}). Go on?", **question)

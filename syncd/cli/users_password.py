@@ -1,14 +1,19 @@
-"""`syncd users password|reset-link|invite`: passwords, and the links with which people set them."""
+"""`syncd users password|suggest-password|reset-link|invite`: passwords, and the links with which people set them."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from syncd.cli.invocation import Invocation, caller, of
+from syncd.cli.many import Who as Several
+from syncd.cli.many import Yes, ask, lines, people, people_of, tell
+from syncd.cli.output import Table
 from syncd.errors import UsageError
+from syncd.model.actions import NewPassword
 
 if TYPE_CHECKING:
     from syncd.bootstrap import Runtime
@@ -17,15 +22,40 @@ if TYPE_CHECKING:
 # bytes of standard input that are looked at
 _LONGEST = 4096
 
+_RESULTS = Table(
+    keys=("id", "username", "result", "password", "code", "message"),
+    headings={"id": "ID", "username": "USERNAME", "result": "RESULT", "password": "PASSWORD", "message": "WHY"},
+    numbers=frozenset({"id"}),
+    empty="nobody",
+)
+# where nobody is given one that they have not written themselves
+_UNTOLD = replace(_RESULTS, headings={key: text for key, text in _RESULTS.headings.items() if key != "password"})
+_SUGGESTIONS = Table(
+    keys=("id", "username", "password", "code", "message"),
+    headings={"id": "ID", "username": "USERNAME", "password": "PASSWORD", "message": "WHY"},
+    numbers=frozenset({"id"}),
+    empty="nobody",
+)
+
 Who = Annotated[str, typer.Argument(help="Username, email, DN, entry id or number; `id:7` names the kind.")]
 Why = Annotated[str, typer.Option(help="Why; goes into the audit trail.", prompt="Reason")]
 MaybeWhy = Annotated[str | None, typer.Option(help="Why; goes into the audit trail.")]
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="FILE",
+        help="Many: a CSV file with lines `username,password`, or - for standard input. A first line `username,password` is a "
+        "header. With --suggest a line may have no password.",
+    ),
+]
 Print = Annotated[bool, typer.Option("--print-link", help="Print the link in place of mailing it.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to `syncd users`."""
     app.command()(password)
+    app.command("suggest-password")(suggest_password)
     app.command("reset-link")(reset_link)
     app.command()(invite)
 
@@ -33,22 +63,34 @@ def register(app: typer.Typer) -> None:
 def password(
     context: typer.Context,
     *,
-    user: Who,
+    who: Several = None,
     stdin: Annotated[bool, typer.Option("--password-stdin", help="Read it from standard input, one line.")] = False,
-    suggest: Annotated[bool, typer.Option("--suggest", help="Make a random one and print it.")] = False,
+    suggest: Annotated[bool, typer.Option("--suggest", help="Make a random one for each and print it.")] = False,
+    file: From = None,
     reason: MaybeWhy = None,
+    yes: Yes = False,
 ) -> None:
-    """Give somebody a password: asked for without being shown, unless an option says otherwise. Their sessions end."""
-    if stdin and suggest:
-        raise UsageError("--password-stdin and --suggest exclude each other")
-    invocation = of(context)
+    """Give people a password: asked for without being shown, unless an option says otherwise. Their sessions end."""
+    names, invocation = who or [], of(context)
+    if stdin and (suggest or file is not None):
+        raise UsageError("--password-stdin excludes --suggest and --from")
+    if bool(names) == (file is not None):
+        raise UsageError("say who: by name, or by --from")
+    if file is not None:
+        _from_file(invocation, file, suggest=suggest, reason=reason, yes=yes)
+    elif len(names) == 1:
+        _for_one(invocation, names[0], stdin=stdin, suggest=suggest, reason=reason)
+    elif suggest:
+        _suggested(invocation, names, reason=reason, yes=yes)
+    else:
+        raise UsageError("several people get their passwords by --suggest, or by --from")
+
+
+def _for_one(invocation: Invocation, user: str, *, stdin: bool, suggest: bool, reason: str | None) -> None:
     with invocation.runtime() as runtime:
         found = runtime.queries.user(user)
         passwords = runtime.management.passwords
-        if suggest:
-            new = passwords.rules.suggest(about=passwords.store.owner(found.id).names)
-        else:
-            new = from_stdin() if stdin else asked(passwords.rules.hint)
+        new = passwords.suggest(found.id) if suggest else from_stdin() if stdin else asked(passwords.rules.hint)
         passwords.set_password(found.id, new, caller=caller(), reason=reason)
     shown = {"user": found.id, "username": found.username} | ({"password": new} if suggest else {})
     if not invocation.printer.for_people:
@@ -58,6 +100,43 @@ def password(
         invocation.printer.text(new)
     else:
         invocation.printer.text(f"User {found.id} ({found.username}) has a new password; their sessions have ended.")
+
+
+def _suggested(invocation: Invocation, who: list[str], *, reason: str | None, yes: bool) -> None:
+    with invocation.runtime() as runtime:
+        found = people(runtime, who)
+        rows = [NewPassword(id=number, password=None) for number in found]
+        results = runtime.management.bulk_passwords.change(rows, caller=caller(), reason=reason)
+        ask("new password", list(found.values()), yes=yes)
+        tell(invocation.printer, _RESULTS, results, found)
+
+
+def _from_file(invocation: Invocation, file: str, *, suggest: bool, reason: str | None, yes: bool) -> None:
+    given = lines(file, ("username", "password"))
+    empty = next((line for line in given if not line.value), None)
+    if empty is not None and not suggest:
+        raise UsageError(f"{file}, line {empty.number}: no password for {empty.name}", advice="--suggest makes one.")
+    with invocation.runtime() as runtime:
+        found = people_of(runtime, file, given)
+        rows = [NewPassword(id=number, password=line.value or None) for number, line in zip(found, given, strict=True)]
+        results = runtime.management.bulk_passwords.change(rows, caller=caller(), reason=reason)
+        ask("new password", list(found.values()), yes=yes, file=file)
+        tell(invocation.printer, _RESULTS if suggest else _UNTOLD, results, found)
+
+
+def suggest_password(context: typer.Context, *, who: Several = None) -> None:
+    """Make a random password for each, which the policy allows, and print it. It is not set."""
+    if not who:
+        raise UsageError("say for whom, by name")
+    invocation = of(context)
+    printer = invocation.printer
+    with invocation.runtime() as runtime:
+        found = people(runtime, who)
+        results = runtime.management.bulk_passwords.suggest(found)
+        if len(who) == 1 and printer.for_people:
+            printer.text(runtime.management.passwords.suggest(*found))
+        else:
+            tell(printer, _SUGGESTIONS, results, found)
 
 
 def reset_link(context: typer.Context, *, user: Who, reason: Why) -> None:

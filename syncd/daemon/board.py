@@ -23,8 +23,11 @@ from syncd.errors import (
     class_of,
 )
 from syncd.model.hold import HeldPlan
+from syncd.model.mail import MailsWaiting
 from syncd.model.run import Mode, Outcome, Run
+from syncd.model.webhook import WebhookStanding
 from syncd.services.health import STALE_TICKS, DaemonFacts, DirectoryFacts, RunningFacts
+from syncd.services.health_deliveries import DeliveryFacts
 from syncd.services.planned import Progress
 from syncd.services.ports import RunStore
 
@@ -201,6 +204,10 @@ class Board:
     # loop -> monotonic time of its last sign of life
     heartbeats: dict[str, float] = field(default_factory=dict)
     dead: tuple[str, ...] = ()
+    # of the configured webhooks; None until one was looked at
+    webhooks: dict[str, WebhookStanding | None] = field(default_factory=dict)
+    # None: no mail is configured, or nothing was looked at yet
+    mail: MailsWaiting | None = None
 
     def beat(self, loop: str, monotonic: float) -> None:
         """A loop is alive."""
@@ -218,6 +225,16 @@ class Board:
         """Go over to another configuration's directories; what was known of those that stay is in `states` already."""
         self.directories = dict(states)
         self.heartbeats = {}
+
+    def expect(self, webhooks: Iterable[str]) -> tuple[str, ...]:
+        """Go over to another configuration's webhooks; those that are no longer there."""
+        before, self.webhooks = self.webhooks, {name: self.webhooks.get(name) for name in webhooks}
+        return tuple(before.keys() - self.webhooks.keys())
+
+    def delivery_facts(self) -> DeliveryFacts:
+        """What health wants to know of what goes out."""
+        seen = tuple(standing for standing in self.webhooks.values() if standing is not None)
+        return DeliveryFacts(webhooks=seen, mail=self.mail)
 
     def daemon_facts(self, monotonic: float) -> DaemonFacts:
         """What health wants to know of the process."""

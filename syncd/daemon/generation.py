@@ -55,6 +55,8 @@ class Generation:
         self._metrics = metrics
         self._tasks = tasks
         self._running: list[asyncio.Task[None]] = []
+        # what to call at the end
+        self._endings: list[Callable[[], None]] = []
         self._stopping = stopping
         self._replaced = False
         self._states = _states(runtime, zone=zone)
@@ -82,6 +84,8 @@ class Generation:
             self._metrics.forget(name)
         for name in self._states:
             self._metrics.declare(name)
+        self._expect_webhooks()
+        self._endings.append(self.runtime.management.login_failures.on_lock(self._metrics.user_locked))
         self._board.replace(self._states)
         await self._observer.once()
         for name, worker in self._workers.items():
@@ -95,9 +99,11 @@ class Generation:
         self._spawn("housekeeping", housekeeping.run(self.runtime, stopping=self._stopping))
         self._spawn("exports", exports.run(self.runtime, stopping=self._stopping))
         self._spawn("announcing", announcing.run(self.runtime, stopping=self._stopping))
-        for name in self.runtime.management.webhooks.names:
-            self._spawn(f"webhook {name}", webhooks.run(self.runtime, name, stopping=self._stopping))
-        self._spawn("mailer", mailer.run(self.runtime, metrics=self._metrics, stopping=self._stopping))
+        for name in self._board.webhooks:
+            watched = webhooks.run(self.runtime, name, board=self._board, metrics=self._metrics, stopping=self._stopping)
+            self._spawn(f"webhook {name}", watched)
+        sending = mailer.run(self.runtime, board=self._board, metrics=self._metrics, stopping=self._stopping)
+        self._spawn("mailer", sending)
 
     async def request(
         self, directory: str, *, mode: Mode, trigger: Trigger, actor: str = "", since: datetime | None = None
@@ -162,11 +168,20 @@ class Generation:
         """End what is left and give back the runtime's connections."""
         await self.stop_loops()
         await self._tasks.cancel(self._running)
+        while self._endings:
+            self._endings.pop()()
         for name in self._states.keys() - self._board.directories.keys():
             self._metrics.forget(name)
         await in_thread(self.runtime.close, name="close runtime")
 
     # ------------------------------------------------------------ inside
+    def _expect_webhooks(self) -> None:
+        names = self.runtime.management.webhooks.names
+        for name in self._board.expect(names):
+            self._metrics.forget_webhook(name)
+        for name in names:
+            self._metrics.declare_webhook(name)
+
     def _spawn(self, name: str, body: Coroutine[None, None, None]) -> None:
         self._running.append(self._tasks.start(name, body))
 

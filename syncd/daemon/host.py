@@ -40,7 +40,7 @@ class DaemonHost:
     def health(self) -> HealthReport:
         now = self.clock.now()
         directories = tuple(state.facts(now) for state in self.board.directories.values())
-        return assess(now, self.board.daemon_facts(self.clock.monotonic()), directories)
+        return assess(now, self.board.daemon_facts(self.clock.monotonic()), directories, self.board.delivery_facts())
 
     @property
     def operator_token(self) -> SecretStr | None:

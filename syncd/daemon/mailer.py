@@ -14,9 +14,11 @@ from contextlib import suppress
 
 import structlog
 
+from syncd.daemon.board import Board
 from syncd.daemon.parts import Runtime
 from syncd.errors import SyncdError
 from syncd.metrics import Metrics
+from syncd.model.mail import MailsWaiting
 from syncd.services.mailing import MailReport, MailSender
 from syncd.threads import in_thread
 
@@ -28,10 +30,12 @@ SOON = (0.05, 0.2, 0.5, 1.0)
 TIDY_EVERY = 3600.0
 
 
-async def run(runtime: Runtime, *, metrics: Metrics, stopping: Callable[[], bool]) -> None:
+async def run(runtime: Runtime, *, board: Board, metrics: Metrics, stopping: Callable[[], bool]) -> None:
     """Until cancelled; for ever asleep when no mail is configured."""
     sender = runtime.management.mail_sender if runtime.management else None
     if sender is None:
+        board.mail = None
+        metrics.mails_wait(MailsWaiting())
         await asyncio.Event().wait()
         return
     metrics.declare_mail()
@@ -42,7 +46,7 @@ async def run(runtime: Runtime, *, metrics: Metrics, stopping: Callable[[], bool
             loop.call_soon_threadsafe(made.set)
 
     forget = runtime.management.mails.on_new(wake)
-    mailer = _Mailer(sender, metrics, lambda: ended.is_set() or stopping())
+    mailer = _Mailer(sender, board, metrics, lambda: ended.is_set() or stopping())
     try:
         while True:
             await mailer.once()
@@ -57,8 +61,9 @@ async def run(runtime: Runtime, *, metrics: Metrics, stopping: Callable[[], bool
 
 
 class _Mailer:
-    def __init__(self, sender: MailSender, metrics: Metrics, stopping: Callable[[], bool]) -> None:
+    def __init__(self, sender: MailSender, board: Board, metrics: Metrics, stopping: Callable[[], bool]) -> None:
         self._sender = sender
+        self._board = board
         self._metrics = metrics
         self._stopping = stopping
         self._failing = False
@@ -93,6 +98,7 @@ class _Mailer:
         self.tidy_at = now + TIDY_EVERY
 
     def _count(self, report: MailReport) -> None:
+        self._board.mail = report.waiting
         self._metrics.mail_sent(sent=report.sent, failed=report.failed, waiting=report.waiting)
 
 

@@ -6,12 +6,15 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+from datetime import datetime
 
 import structlog
 
+from syncd.daemon.board import Board
 from syncd.daemon.parts import Runtime
 from syncd.errors import SyncdError
+from syncd.metrics import Metrics
+from syncd.model.webhook import WebhookStanding
 from syncd.threads import in_thread
 
 log = structlog.get_logger("syncd.webhooks")
@@ -21,7 +24,7 @@ EVERY = 2.0
 GATHER = 0.05
 
 
-async def run(runtime: Runtime, name: str, *, stopping: Callable[[], bool]) -> None:
+async def run(runtime: Runtime, name: str, *, board: Board, metrics: Metrics, stopping: Callable[[], bool]) -> None:
     """Until cancelled."""
     service, events = runtime.management.webhooks, runtime.management.events
     loop, written, ended = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
@@ -30,14 +33,29 @@ async def run(runtime: Runtime, name: str, *, stopping: Callable[[], bool]) -> N
         with suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(written.set)
 
+    def count(taken: bool) -> None:
+        # of a webhook that was forgotten meanwhile nothing may come back
+        if not ended.is_set():
+            metrics.webhook_tried(name, taken=taken)
+
+    def tried(taken: bool) -> None:
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(count, taken)
+
+    def work() -> tuple[datetime | None, WebhookStanding]:
+        again = service.work(name, stopping=lambda: ended.is_set() or stopping(), tried=tried)
+        return again, service.standing(name, before=before)
+
     forget = events.on_new(wake)
-    work = partial(service.work, name, stopping=lambda: ended.is_set() or stopping())
+    before: WebhookStanding | None = None
     failing = False
     try:
         while True:
             written.clear()
             try:
-                again = await in_thread(work, name=f"webhook {name}")
+                again, standing = await in_thread(work, name=f"webhook {name}")
+                board.webhooks[name] = before = standing
+                metrics.webhook_seen(standing)
                 failing = False
             except SyncdError as error:
                 write = log.debug if failing else log.warning

@@ -62,6 +62,7 @@ from syncd.errors.delivery import (
     MailUnavailableError,
     MailUncertainError,
     WebhookError,
+    WebhookNotBlockedError,
 )
 from syncd.errors.directory import (
     AdminLimitError,
@@ -227,6 +228,7 @@ __all__ = [
     "UsageError",
     "WeakPasswordError",
     "WebhookError",
+    "WebhookNotBlockedError",
     "WrongPasswordError",
     "class_of",
 ]

@@ -79,6 +79,13 @@ class WebhookError(SyncdError):
     advice = "Look at the receiver: the delivery is repeated until it is answered with 2xx."
 
 
+class WebhookNotBlockedError(ConflictError):
+    """There is no failing delivery to a webhook that could be given up."""
+
+    code = "webhook_not_blocked"
+    advice = "Only a delivery that has failed can be given up: `syncd webhooks list` shows how each webhook stands."
+
+
 class ExportStateError(ConflictError):
     """The export is not finished, or its file is gone."""
 

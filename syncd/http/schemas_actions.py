@@ -76,13 +76,11 @@ def _of_text(one: str, other: str) -> JsonDict:
     return {"required": [one], "properties": {one: {"type": "string"}, other: {"type": "null"}}}
 
 
-class LinkRequest(TakingRequest):
-    """Which entry becomes the user's; either `dn` or `entry_id`."""
+class EntryNamed(StrictBody):
+    """Which entry; either `dn` or `entry_id`."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [_of_text("dn", "entry_id"), _of_text("entry_id", "dn")]})
 
-    directory: str = Field(min_length=1, max_length=200)
-    """Name of a configured directory."""
     dn: str | None = Field(default=None, min_length=1, max_length=4000)
     """The entry's DN."""
     entry_id: str | None = Field(default=None, min_length=1, max_length=400)
@@ -98,6 +96,13 @@ class LinkRequest(TakingRequest):
             except InvalidDN as error:
                 raise ValueError(f"this is no DN: {error}") from error
         return self
+
+
+class LinkRequest(EntryNamed, TakingRequest):
+    """Which entry becomes the user's; either `dn` or `entry_id`."""
+
+    directory: str = Field(min_length=1, max_length=200)
+    """Name of a configured directory."""
 
 
 class UnlinkRequest(TakingRequest):

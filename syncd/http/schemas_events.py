@@ -27,6 +27,13 @@ class EventsQuery(Strict):
     """Only these types, separated by commas; `user.*` for all about users."""
 
 
+class WebhookPath(Strict):
+    """Which webhook."""
+
+    name: str = Field(min_length=1, max_length=200)
+    """Name of a configured webhook."""
+
+
 # ---------------------------------------------------------------- out
 class EventSubject(Resource):
     """What an event is about."""
@@ -102,12 +109,28 @@ class WebhookResource(Resource):
     last delivery failed and is tried again."""
     cursor: str | None
     """After the last event that it has."""
+    last_event_id: int | None
+    """Of the last event that it has, or does not want."""
+    pending: int
+    """Events that it has not got yet; 1000 is 1000 or more."""
+    pending_since: datetime | None
+    """When the oldest of them happened."""
     failures: int
     """Tries of the present delivery that failed."""
     next_try_at: datetime | None
     last_error: str | None
     delivered_at: datetime | None
     """When it last took something."""
+
+
+class WebhookSkipResource(Resource):
+    """A delivery that was given up: its receiver never gets these events from here."""
+
+    name: str
+    after_id: int
+    """Id after which the events were given up."""
+    through_id: int
+    """Id of the last one of them; what follows is delivered."""
 
 
 class WebhookList(Resource):

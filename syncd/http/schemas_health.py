@@ -87,6 +87,33 @@ class DirectoryHealthResource(Resource):
     problems: list[ProblemItem]
 
 
+class WebhookHealthResource(Resource):
+    """How one webhook is."""
+
+    status: Literal["ok", "degraded"]
+    """`degraded`: its deliveries fail, and the oldest event has waited for more than 15 minutes."""
+    pending: int
+    """Events that it has not got yet; 1000 is 1000 or more."""
+    pending_since: datetime | None
+    """When the oldest of them happened."""
+    failures: int
+    """Tries of the present delivery that failed."""
+    last_error: str | None
+    next_try_at: datetime | None
+    delivered_at: datetime | None
+    problems: list[ProblemItem]
+
+
+class MailHealthResource(Resource):
+    """How mail is."""
+
+    status: Literal["ok", "degraded"]
+    """`degraded`: the oldest mail has waited for more than 15 minutes."""
+    waiting: int
+    waiting_since: datetime | None
+    problems: list[ProblemItem]
+
+
 class HealthResource(Resource):
     """How all of it is."""
 
@@ -98,6 +125,10 @@ class HealthResource(Resource):
     started_at: datetime
     problems: list[ProblemItem]
     directories: dict[str, DirectoryHealthResource]
+    webhooks: dict[str, WebhookHealthResource]
+    """Those that were looked at since the start."""
+    mail: MailHealthResource | None
+    """Null: no mail is configured, or nothing was looked at yet."""
 
 
 class ProbeResource(Resource):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 
 class Action(enum.StrEnum):
-    """What can be done to many people at once."""
+    """What can be done to whomever a list of ids or a filter names, with nothing but a reason."""
 
     ENABLE = "enable"
     DISABLE = "disable"
@@ -44,14 +45,44 @@ class RowResult:
     version: int | None = None
 
 
+def counts(results: Iterable[RowResult]) -> dict[str, int]:
+    """How many rows came to each result, by its name."""
+    found = Counter(row.result for row in results)
+    return {result.value: found[result] for result in Result}
+
+
+# ---------------------------------------------------------------- passwords
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BulkResult:
-    """What came of an action for many."""
+class NewPassword:
+    """A password for one person."""
 
-    action: Action
-    # in the order in which they were asked for
-    results: Sequence[RowResult]
+    id: int
+    # None: one is suggested
+    password: str | None = field(repr=False)
 
-    def count(self, result: Result) -> int:
-        """How many rows came to that."""
-        return sum(1 for row in self.results if row.result is result)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordResult(RowResult):
+    """What came of one, with the password that was suggested, which nobody is told again."""
+
+    password: str | None = field(default=None, repr=False)
+
+
+# ---------------------------------------------------------------- entries of a directory
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewLink:
+    """An entry, by its DN or its id, and whose it becomes."""
+
+    id: int
+    dn: str | None = None
+    entry_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkResult(RowResult):
+    """What came of linking or unlinking one; None where nothing was done."""
+
+    # whose the entry was, or is now, and what became of them: see `Relinked`
+    other_id: int | None = None
+    other: str | None = None
+    dn: str | None = None

@@ -7,6 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 
+class LoginResult(enum.StrEnum):
+    """How a try to log in was answered, for the metrics."""
+
+    GRANTED = "granted"
+    # whatever the reason: the login attempts have it
+    REFUSED = "refused"
+    # the password was right and has expired
+    EXPIRED = "expired"
+    # nobody could say, because of a directory, the database, or too many at once
+    UNAVAILABLE = "unavailable"
+    # not looked at: more tries than `login.per_address` and `login.per_name` allow
+    LIMITED = "limited"
+
+
 class Answer(enum.StrEnum):
     """What a directory says of a name and a password."""
 

@@ -87,6 +87,15 @@ class MailView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MailsWaiting:
+    """The mails that are neither sent nor given up."""
+
+    count: int = 0
+    # when the oldest was queued
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MailLink:
     """A link whose secret has been made for one mail."""
 

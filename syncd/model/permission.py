@@ -42,7 +42,11 @@ class Permission(enum.StrEnum):
     AUDIT_READ = "audit:read"
     EVENTS_READ = "events:read"
     EXPORT = "users:export"
+    # give up on a delivery that blocks a webhook
+    WEBHOOKS_WRITE = "webhooks:write"
     MAIL_READ = "mail:read"
+    # have mail sent again
+    MAIL_WRITE = "mail:write"
 
 
 # what needs no role
@@ -57,6 +61,7 @@ OPERATOR = frozenset(
         Permission.PLANS_DECIDE,
         Permission.DIRECTORIES_CHECK,
         Permission.MAIL_READ,
+        Permission.MAIL_WRITE,
     }
 )
 # `auditor_roles`: everything that only reads

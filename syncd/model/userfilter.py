@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 from typing import TypeAlias
 
 
@@ -23,7 +23,8 @@ class Operator(enum.StrEnum):
     PR = "pr"
 
 
-Value: TypeAlias = str | int | bool | datetime | None
+# a datetime is a date, too
+Value: TypeAlias = str | int | bool | date | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from syncd.model.plan import Action, Creation, PersonChange
+from syncd.model.creation import Creation
+from syncd.model.plan import Action, PersonChange
 from syncd.model.records import DirectoryPresence, FieldValue, PersonRecord, StoredIdentity, StoredPerson
 
 

@@ -9,20 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Protocol
-
-import structlog
 
 from syncd.accounts.states import Change
 from syncd.clock import Clock
-from syncd.errors import CountMismatchError, ManagedFieldError, OneselfError, SyncdError, UsageError
+from syncd.errors import CountMismatchError, ManagedFieldError, OneselfError, UsageError
 from syncd.model.actions import NEEDS_REASON, Action, Result, RowResult
 from syncd.model.caller import Caller
 from syncd.services.ports import Relinked
 from syncd.services.ports_people import Ceiling
 from syncd.services.reasons import checked_reason, reason_text
-
-log = structlog.get_logger("syncd.actions")
+from syncd.services.rows import in_row
 
 # people of one request
 MAX_AT_ONCE = 1000
@@ -111,7 +109,8 @@ class ActionService:
     def rows(self, action: Action, ids: Sequence[int], *, caller: Caller, reason: str | None = None) -> Iterator[RowResult]:
         """Do it to many, one after the other as the iteration goes on; never raises but for a reason that is missing."""
         text = checked_reason(reason, needed=action in NEEDS_REASON)
-        return (self._row(action, user_id, caller, text) for user_id in ids)
+        for_one = partial(self._for_one, action, caller=caller, reason=text)
+        return (in_row(user_id, partial(for_one, user_id), made=RowResult, what=action.value) for user_id in ids)
 
     def chosen(self, *, ids: Sequence[int] | None = None, matching: str | None = None, count: int | None = None) -> list[int]:
         """Whom an action for many is about: those ids, each once, or those whom a filter means and exactly as many as expected.
@@ -161,16 +160,10 @@ class ActionService:
         """
         return self.store.break_glass(user_id, on=on, caller=caller, reason=reason_text(reason), at=self.clock.now())
 
-    def _row(self, action: Action, user_id: int, caller: Caller, reason: str | None) -> RowResult:
-        try:
-            _not_oneself(user_id, caller)
-            return self.act(action, user_id, caller=caller, reason=reason)
-        except SyncdError as error:
-            return RowResult(id=user_id, result=Result.REFUSED, code=error.code, message=error.message)
-        except Exception:
-            log.exception("action failed", action=action.value, user_id=user_id)
-            message = "an error of syncd itself; the log has it"
-            return RowResult(id=user_id, result=Result.REFUSED, code=SyncdError.code, message=message)
+    def _for_one(self, action: Action, user_id: int, *, caller: Caller, reason: str | None) -> RowResult:
+        """One of many, of whom whoever asks is never one."""
+        _not_oneself(user_id, caller)
+        return self.act(action, user_id, caller=caller, reason=reason)
 
     # ------------------------------------------------------------ what each does
     def _enable(self, user_id: int, caller: Caller, reason: str | None, if_match: int | None) -> RowResult:

@@ -24,6 +24,7 @@ from syncd.model.records import FieldValue, PersonRecord
 from syncd.model.views import unit_path
 from syncd.services.account_policy import account_rule
 from syncd.services.feeds import feed_line
+from syncd.services.logincheck import login_line
 from syncd.services.ports import Directory, DirectorySession
 from syncd.services.ranges import completed
 from syncd.services.reading import require_complete
@@ -82,6 +83,8 @@ class CheckService:
     def check(self, name: str) -> Iterator[Checked]:
         """All lines of one directory, as they come."""
         settings = self.settings[name]
+        if (login := login_line(settings)) is not None:
+            yield Checked(name, "", login)
         usable = False
         for number, url in enumerate(settings.urls):
             failed = set()

@@ -4,35 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
-from syncd.model.views import Page, PersonView, UserFilter, UserOrder, UserSort
-from syncd.services.scimfilter import parse_filter
+from syncd.model.views import UserOrder, UserSort
+from syncd.services.userlists import UserListService
 
 # people of one page
 _PAGE = 500
-
-
-class PeopleLists(Protocol):
-    """Lists of people."""
-
-    def users(self, wanted: UserFilter, *, order: UserOrder, limit: int, after: str | None) -> Page[PersonView]:
-        """A page. Raises UsageError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterFinder:
     """`Finder` of services.actions."""
 
-    lists: PeopleLists
+    lists: UserListService
 
     def found(self, text: str, *, limit: int) -> Mapping[int, str]:
         """In the order in which they were made. Raises FilterError."""
-        wanted = UserFilter(condition=parse_filter(text))
+        wanted = self.lists.wanted(filter=text)
         order, after = UserOrder(UserSort.CREATED), None
         people: dict[int, str] = {}
         while len(people) < limit:
-            page = self.lists.users(wanted, order=order, limit=min(_PAGE, limit - len(people)), after=after)
+            page = self.lists.list(wanted, order=order, limit=min(_PAGE, limit - len(people)), after=after)
             people.update((person.id, person.username or "") for person in page.items)
             after = page.next
             if after is None:

@@ -9,6 +9,7 @@ complete run, the store no longer shows the directory as it is, whatever the las
 | --- | --- | --- |
 | ok | every directory's picture is current and its last run was complete | 200 |
 | degraded | every picture is current, but a last run failed or a plan is held: look before it gets stale | 200 |
+| degraded | every picture is current, but a webhook or mail has been failing for long (`health_deliveries`) | 200 |
 | degraded | a picture is stale, or there never was one | 503 |
 | failed | a background loop is dead or stuck, the store is out of reach or not of this version, a start or a stop | 503 |
 
@@ -19,7 +20,6 @@ not degrade: nearly every real directory has some, and an alarm that always ring
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,16 +27,10 @@ from datetime import datetime, timedelta
 from syncd.errors import SyncdError
 from syncd.model.hold import HeldPlan, PlanState
 from syncd.model.run import Outcome, Run
+from syncd.services.health_deliveries import DeliveryFacts, MailHealth, WebhookHealth, assess_mail, assess_webhook
+from syncd.services.problem import Problem, Status
 
 STALE_TICKS = 3
-
-
-class Status(enum.StrEnum):
-    """How well it is, of the whole or of one directory."""
-
-    OK = "ok"
-    DEGRADED = "degraded"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,16 +89,6 @@ class DaemonFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """Something to look at."""
-
-    # a code of the errors, or: never_complete, stale, plan_held, loop_dead, store_unknown, starting, stopping
-    code: str
-    message: str
-    advice: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DirectoryHealth:
     """How one directory is."""
 
@@ -131,6 +115,8 @@ class HealthReport:
     current: bool
     daemon: DaemonFacts
     directories: tuple[DirectoryHealth, ...]
+    webhooks: tuple[WebhookHealth, ...]
+    mail: MailHealth | None
     problems: tuple[Problem, ...]
 
     @property
@@ -139,18 +125,35 @@ class HealthReport:
         return 200 if self.current and self.status is not Status.FAILED else 503
 
 
-def assess(now: datetime, daemon: DaemonFacts, directories: tuple[DirectoryFacts, ...]) -> HealthReport:
+def assess(
+    now: datetime,
+    daemon: DaemonFacts,
+    directories: tuple[DirectoryFacts, ...],
+    deliveries: DeliveryFacts = DeliveryFacts(),  # noqa: B008 - frozen
+) -> HealthReport:
     """The report for these facts."""
     problems = tuple(_daemon_problems(daemon))
     reports = tuple(assess_directory(now, facts) for facts in directories)
+    webhooks = tuple(assess_webhook(now, standing) for standing in deliveries.webhooks)
+    mail = assess_mail(now, deliveries.mail)
+    words = {part.status for part in reports} | {part.status for part in webhooks} | ({mail.status} if mail else set())
     if problems:
         status = Status.FAILED
-    elif any(report.status is not Status.OK for report in reports):
+    elif words - {Status.OK}:
         status = Status.DEGRADED
     else:
         status = Status.OK
     current = all(report.current for report in reports)
-    return HealthReport(at=now, status=status, current=current, daemon=daemon, directories=reports, problems=problems)
+    return HealthReport(
+        at=now,
+        status=status,
+        current=current,
+        daemon=daemon,
+        directories=reports,
+        webhooks=webhooks,
+        mail=mail,
+        problems=problems,
+    )
 
 
 def assess_directory(now: datetime, facts: DirectoryFacts) -> DirectoryHealth:

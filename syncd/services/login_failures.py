@@ -38,6 +38,12 @@ class LoginFailures:
     settings: LoginSettings
     clock: Clock
     pause: Callable[[float], None] = field(default=time.sleep)
+    _heard: list[Callable[[], None]] = field(default_factory=list)
+
+    def on_lock(self, heard: Callable[[], None]) -> Callable[[], None]:
+        """Have `heard` called, in any thread, whenever this process has locked an account; what to call to end that."""
+        self._heard.append(heard)
+        return lambda: self._heard.remove(heard)
 
     # ------------------------------------------------------------ for logins
     def slot(self, subject: LoginSubject, *, caller: Caller = ITSELF) -> int | None:
@@ -49,7 +55,8 @@ class LoginFailures:
             if number is not None or status in ("locked", "gone"):
                 return number
             if self.clock.monotonic() >= deadline:
-                self.store.lock_full(subject.user_id, lockout=self.lockout(subject, caller=caller))
+                if self.store.lock_full(subject.user_id, lockout=self.lockout(subject, caller=caller)):
+                    self._locked()
                 return None
             self.pause(_PAUSE)
 
@@ -63,7 +70,10 @@ class LoginFailures:
         self, subject: LoginSubject, *, slot: int | None, attempt: LoginAttempt | None = None, caller: Caller = ITSELF
     ) -> bool:
         """A guess was wrong, or refused unseen when it has no slot; whether that locked the account."""
-        return self.store.fail(subject.user_id, slot=slot, lockout=self.lockout(subject, caller=caller), attempt=attempt)
+        locked = self.store.fail(subject.user_id, slot=slot, lockout=self.lockout(subject, caller=caller), attempt=attempt)
+        if locked:
+            self._locked()
+        return locked
 
     def with_lock_ended(self, subject: LoginSubject) -> LoginSubject:
         """The same person, their lock ended if its time is over (`login.lock_duration`)."""
@@ -74,6 +84,10 @@ class LoginFailures:
             return subject
         self.store.unlock(subject.user_id, caller=ITSELF, at=now, reason=f"the lock has lasted {text}")
         return self.store.subject(subject.user_id) or subject
+
+    def _locked(self) -> None:
+        for heard in tuple(self._heard):
+            heard()
 
     # ------------------------------------------------------------ for whoever changes a password
     def begin(self, user_id: int, *, name: str, origin: Origin, caller: Caller) -> bool:

@@ -31,7 +31,7 @@ from syncd.errors import (
     MailUncertainError,
     StoreError,
 )
-from syncd.model.mail import Letter, MailKind, MailLink, QueuedMail
+from syncd.model.mail import Letter, MailKind, MailLink, MailsWaiting, QueuedMail
 from syncd.services.mails import link_address, site_name, time_text
 from syncd.settings.accounts import MailSettings
 from syncd.settings.duration import parse_duration
@@ -75,8 +75,8 @@ class Outbox(Protocol):
     def give_up(self, mail: QueuedMail, *, at: datetime, error: str) -> None:
         """It is not tried any more."""
 
-    def waiting(self) -> int:
-        """How many are queued."""
+    def waiting(self) -> MailsWaiting:
+        """How many are queued, and since when."""
 
     def prune(self, *, before: datetime) -> int:
         """Delete what was sent or given up before then; how many."""
@@ -102,7 +102,7 @@ class MailReport:
 
     sent: Counter[MailKind] = field(default_factory=Counter)
     failed: Counter[MailKind] = field(default_factory=Counter)
-    waiting: int = 0
+    waiting: MailsWaiting = field(default_factory=MailsWaiting)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from syncd.clock import Clock
 from syncd.errors import NotFoundError
 from syncd.model.caller import Caller
-from syncd.model.mail import MailKind, MailState, MailView, NewMail
+from syncd.model.mail import MailKind, MailState, MailsWaiting, MailView, NewMail
 from syncd.settings.accounts import MailSettings
 
 
@@ -26,6 +26,12 @@ class MailLog(Protocol):
 
     def retry(self, numbers: Collection[int] | None, *, at: datetime, caller: Caller) -> Sequence[int]:
         """Make these, or all that failed, due at once; which ones were not sent. Raises StoreError."""
+
+    def get(self, number: int) -> MailView | None:
+        """One of them. Raises StoreError."""
+
+    def waiting(self) -> MailsWaiting:
+        """How many are queued, and since when. Raises StoreError."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,8 +56,7 @@ class Mails:
         """A mail, for `queue_mail` or a store's method; None when no mail is configured, or there is no address."""
         if self.settings.host is None or not to:
             return None
-        for heard in tuple(self._heard):
-            heard()
+        self._tell()
         about = {"name": name, "at": time_text(self.clock.now()), **data}
         return NewMail(kind=kind, user_id=user_id, to=to, link_id=link_id, data=about)
 
@@ -68,10 +73,27 @@ class Mails:
         """Send these, or all that failed, again; which ones. Raises NotFoundError unless each of them waits or failed,
         StoreError."""
         found = self.outbox.retry(numbers, at=self.clock.now(), caller=caller)
+        self._tell()
         missing = sorted(set(numbers or ()) - set(found))
         if missing:
             raise NotFoundError(f"no mail waits or has failed under {', '.join(map(str, missing))}")
         return found
+
+    def retry_one(self, number: int, *, caller: Caller) -> MailView:
+        """Send one again; how it stands now. Raises NotFoundError unless it waits or failed, StoreError."""
+        self.retry([number], caller=caller)
+        view = self.outbox.get(number)
+        if view is None:
+            raise NotFoundError(f"no mail waits or has failed under {number}")
+        return view
+
+    def waiting(self) -> MailsWaiting | None:
+        """What waits; None when no mail is configured. Raises StoreError."""
+        return self.outbox.waiting() if self.settings.host is not None else None
+
+    def _tell(self) -> None:
+        for heard in tuple(self._heard):
+            heard()
 
 
 def site_name(settings: MailSettings) -> str:

@@ -1,6 +1,6 @@
 """The use cases of managing people, side by side: what the CLI and the API are given.
 
-One line for each family; `syncd.bootstrap_management` makes them.
+One line for each family; `syncd.wiring` makes them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from syncd.services.access import AccessService
 from syncd.services.actions import ActionService
 from syncd.services.announcing import AnnouncingService
 from syncd.services.avatars import AvatarService
+from syncd.services.bulk_links import BulkLinkService
+from syncd.services.bulk_passwords import BulkPasswordService
 from syncd.services.callers import CallerService
 from syncd.services.ceiling import CeilingService
 from syncd.services.check import CheckService
@@ -74,9 +76,11 @@ class Management:
     passwords: PasswordService
     password_links: PasswordLinkService
     password_age: PasswordAgeService
+    bulk_passwords: BulkPasswordService
 
     # actions, keys, access
     actions: ActionService
+    bulk_links: BulkLinkService
     keys: KeyService
     access: AccessService
 

@@ -112,6 +112,10 @@ class PasswordService:
         hashed = self.accepted(owner, password)
         self._save(owner, hashed, caller=caller, by="administrator", reason=reason, if_match=if_match)
 
+    def suggest(self, user_id: int) -> str:
+        """A random password for somebody, with their names kept out (S47); it is not set. Raises NotFoundError."""
+        return self.rules.suggest(about=self.store.owner(user_id).names)
+
     def change_own(self, current: str, new: str, *, caller: Caller, origin: Origin | None = None) -> None:
         """Somebody changes their own (S68); a wrong present one counts as a failed login.
 

@@ -34,7 +34,9 @@ _SENTENCES = {
     _P.AUDIT_READ: "Search the audit trail and the login attempts.",
     _P.EVENTS_READ: "Follow the events.",
     _P.EXPORT: "Export users.",
+    _P.WEBHOOKS_WRITE: "Give up on a delivery that blocks a webhook.",
     _P.MAIL_READ: "Look at mail that waits or failed.",
+    _P.MAIL_WRITE: "Have mail that waits or failed sent again.",
 }
 # by name, as roles hold them
 SENTENCES: Mapping[str, str] = {permission.value: sentence for permission, sentence in _SENTENCES.items()}

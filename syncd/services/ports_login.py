@@ -44,8 +44,8 @@ class LoginStore(Protocol):
         """The guess of this slot was wrong; without a slot: count a guess that nobody looked at. Whether that locked the
         account, with everything that follows from it: audit, mail, sessions ended, others told."""
 
-    def lock_full(self, user_id: int, *, lockout: Lockout) -> None:
-        """Lock an account all of whose slots were taken and never given back, as after a crash."""
+    def lock_full(self, user_id: int, *, lockout: Lockout) -> bool:
+        """Lock an account all of whose slots were taken and never given back, as after a crash; whether it was not locked."""
 
     def note(self, attempt: LoginAttempt) -> None:
         """Only keep the attempt."""

@@ -1,6 +1,6 @@
 """What the use cases about people need of each other and of the outside.
 
-One family of use cases never imports another: they meet in these Protocols, and bootstrap_management puts them together.
+One family of use cases never imports another: they meet in these Protocols, and syncd.wiring puts them together.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from syncd.errors import FilterError
@@ -41,7 +41,11 @@ STATUS = Kind(_EQUALITY, f"one of {', '.join(STATUSES)}")
 TIME = Kind(_ORDER, 'a time with its zone, such as "2026-01-31T08:00:00Z"')
 NUMBER = Kind(_ORDER, "a whole number")
 NAMED = Kind(_EQUALITY, "a name, or the number of an id")
-CUSTOM = Kind(_TEXT, "a text, a whole number, true or false")
+DATE = Kind(_ORDER, 'a date, such as "2026-01-31"')
+# types of custom fields
+_CUSTOM: Mapping[str, Kind] = {
+    "text": TEXT, "integer": NUMBER, "boolean": FLAG, "date": DATE, "datetime": TIME, "list": TEXT,
+}  # fmt: skip
 
 # as SCIM spells them -> our name, kind
 _NAMES: Mapping[str, tuple[str, Kind]] = {
@@ -79,8 +83,8 @@ _FOLDED = {name.lower(): found for name, found in _NAMES.items()}
 _LARGEST = 2**63 - 1
 
 
-def parse_filter(text: str) -> Condition:
-    """What a filter asks for. Raises FilterError."""
+def parse_filter(text: str, *, custom: Mapping[str, str]) -> Condition:
+    """What a filter asks for. `custom`: declared custom fields and their types. Raises FilterError."""
     from scim2_models.exceptions import InvalidFilterException
     from scim2_models.path import ScimFilter
 
@@ -90,13 +94,14 @@ def parse_filter(text: str) -> Condition:
         tree = ScimFilter(text).ast
     except InvalidFilterException as error:
         raise FilterError(f"the filter is wrong: {error.detail}") from None
-    return _Reader(text).condition(tree)
+    return _Reader(text, custom).condition(tree)
 
 
 class _Reader:
     """From the nodes of scim2-models to ours."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, custom: Mapping[str, str]) -> None:
+        self._custom = custom
         # what stands between quotes is no attribute
         self._text = re.sub(r'"(?:[^"\\]|\\.)*"', lambda found: " " * len(found[0]), text)
 
@@ -143,11 +148,17 @@ class _Reader:
         if inside:
             name = f"{inside}.{name}"
         if path.attr.lower() == "custom" and path.sub_attr:
-            return CUSTOM_PREFIX + path.sub_attr, CUSTOM
+            return self._custom_field(path, path.sub_attr)
         found = _FOLDED.get(name.lower())
         if found is None:
             raise self._wrong(path, f"is not an attribute: there are {', '.join(ATTRIBUTES)} and custom.NAME")
         return found
+
+    def _custom_field(self, path: AttrPath, name: str) -> tuple[str, Kind]:
+        if name not in self._custom:
+            declared = ", ".join(sorted(self._custom)) or "none"
+            raise self._wrong(path, f"is no custom field; declared are {declared}")
+        return CUSTOM_PREFIX + name, _CUSTOM[self._custom[name]]
 
     def _value(self, node: Comparison, kind: Kind) -> Value:
         value = _CONVERT[kind.value](node.value)
@@ -199,8 +210,11 @@ def _named(value: object) -> Value:
     return value if isinstance(value, str) else _number(value)
 
 
-def _custom(value: object) -> Value:
-    return value if isinstance(value, str | bool) else _number(value)
+def _date(value: object) -> Value:
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 _CONVERT = {
@@ -210,5 +224,5 @@ _CONVERT = {
     TIME.value: _time,
     NUMBER.value: _number,
     NAMED.value: _named,
-    CUSTOM.value: _custom,
+    DATE.value: _date,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TextIO
 
@@ -45,7 +45,26 @@ class UserListService:
     store: ListStore
     # of the configuration: none means all
     export_fields: Sequence[str]
-    custom_fields: Sequence[str]
+    # name -> type
+    custom_fields: Mapping[str, str]
+
+    def wanted(
+        self,
+        *,
+        filter: str = "",
+        search: str = "",
+        view: UserState = UserState.ALL,
+        directory: str | None = None,
+        role: int | None = None,
+        group: int | None = None,
+        organization: int | None = None,
+        unit: int | None = None,
+    ) -> UserFilter:
+        """Whom a list shows. Raises FilterError."""
+        return UserFilter(
+            state=view, directory=directory, text=search, role=role, group=group, organization=organization, unit=unit,
+            condition=parse_filter(filter, custom=self.custom_fields) if filter else None,
+        )  # fmt: skip
 
     def list(
         self,
@@ -65,9 +84,8 @@ class UserListService:
     # ------------------------------------------------------------ exports
     def check(self, request: ExportRequest) -> UserFilter:
         """Whom an export is of. Raises UsageError, ExportFieldError."""
-        require_fields(request.fields, custom=self.custom_fields)
-        condition = parse_filter(request.filter) if request.filter else None
-        return UserFilter(state=UserState(request.view), text=request.search, condition=condition)
+        require_fields(request.fields, custom=tuple(self.custom_fields))
+        return self.wanted(filter=request.filter, search=request.search, view=UserState(request.view))
 
     def piece(self, request: ExportRequest, *, after: str | None) -> Piece:
         """The next part of an export, each as the store is at its moment. Raises UsageError, StoreError."""
@@ -88,22 +106,4 @@ class UserListService:
         if request.format is ExportFormat.JSONL:
             return write_jsonl(people, stream, fields=request.fields)
         fields = request.fields or self.export_fields
-        return write_csv(people, stream, custom=self.custom_fields, fields=fields, header=header)
-
-
-def wanted_people(
-    *,
-    filter: str = "",
-    search: str = "",
-    view: UserState = UserState.ALL,
-    directory: str | None = None,
-    role: int | None = None,
-    group: int | None = None,
-    organization: int | None = None,
-    unit: int | None = None,
-) -> UserFilter:
-    """Whom a list shows. Raises FilterError."""
-    return UserFilter(
-        state=view, directory=directory, text=search, role=role, group=group, organization=organization, unit=unit,
-        condition=parse_filter(filter) if filter else None,
-    )  # fmt: skip
+        return write_csv(people, stream, custom=tuple(self.custom_fields), fields=fields, header=header)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
@@ -17,11 +17,13 @@ from urllib.parse import urlsplit, urlunsplit
 import structlog
 
 from syncd.clock import Clock
-from syncd.errors import CursorExpiredError, WebhookError
-from syncd.model.events import Event
+from syncd.errors import CursorExpiredError, NotFoundError, WebhookError, WebhookNotBlockedError
+from syncd.model.caller import Caller
+from syncd.model.events import Event, EventPage
 from syncd.model.signature import key_of, signature
-from syncd.model.webhook import Message, WebhookState, WebhookView
+from syncd.model.webhook import Message, WebhookSkip, WebhookStanding, WebhookState, WebhookView
 from syncd.services.events import EventService, cursor_of, shown
+from syncd.services.reasons import reason_text
 from syncd.settings.accounts import WebhookSettings
 from syncd.settings.duration import parse_duration
 
@@ -34,6 +36,8 @@ FIRST_PAUSE = timedelta(seconds=5)
 SLACK = timedelta(seconds=5)
 # positions that may be passed over without noting it, where nothing is wanted by the webhook
 UNNOTED = 1000
+# events that wait are not counted beyond this
+PENDING_LIMIT = 1000
 
 
 class WebhookStore(Protocol):
@@ -58,6 +62,9 @@ class WebhookStore(Protocol):
     def failed(self, name: str, *, position: int, error: str, next_try_at: datetime, until: datetime) -> bool:
         """Count a failure of whoever claimed it until then."""
 
+    def skip(self, name: str, *, caller: Caller, at: datetime, reason: str) -> WebhookSkip | None:
+        """Give up on the delivery that fails, with its audit event; None when none does."""
+
 
 class Courier(Protocol):
     """What sends: `syncd.notify.webhooks`."""
@@ -81,9 +88,14 @@ class WebhookService:
         """Those that have somewhere to send to."""
         return tuple(name for name, each in self.settings.items() if each.url is not None and each.secret is not None)
 
-    def work(self, name: str, *, stopping: Callable[[], bool]) -> datetime | None:
+    def work(
+        self, name: str, *, stopping: Callable[[], bool], tried: Callable[[bool], None] = lambda _: None
+    ) -> datetime | None:
         """Deliver everything that is due; when to try again after a failure, None: when there is something new. Raises
-        StoreError."""
+        StoreError.
+
+        `tried`: told of each try, whether the receiver has taken it.
+        """
         while not stopping():
             state = self.store.get(name)
             if state is None:
@@ -93,26 +105,41 @@ class WebhookService:
             busy = [time for time in (state.next_try_at, state.claimed_until) if time is not None and time > at]
             if busy:
                 return max(busy)
-            if not self._next(name, state, at=at):
+            if not self._next(name, state, at=at, tried=tried):
                 return None
         return None
 
     def list(self) -> Sequence[WebhookView]:
         """All that are configured, by name. Raises StoreError."""
+        return [self._view(standing) for standing in self.standings()]
+
+    def standings(self) -> Sequence[WebhookStanding]:
+        """What waits for each that is configured, by name. Raises StoreError."""
         states = {state.name: state for state in self.store.all()}
         newest = self.events.newest()
-        return [self._view(name, states.get(name), newest) for name in sorted(self.names)]
+        return [self._standing(name, states.get(name), newest) for name in sorted(self.names)]
+
+    def standing(self, name: str, *, before: WebhookStanding | None = None) -> WebhookStanding:
+        """What waits for one. `before`: what was said the last time, which is not looked up again. Raises StoreError."""
+        return self._standing(name, self.store.get(name), self.events.newest(), before=before)
+
+    def skip(self, name: str, *, reason: str, caller: Caller) -> WebhookSkip:
+        """Give up on the delivery that blocks all that follow it. Raises NotFoundError, WebhookNotBlockedError, UsageError,
+        StoreError."""
+        why = reason_text(reason)
+        if name not in self.names:
+            raise NotFoundError(f"no webhook is called {name!r}")
+        skipped = self.store.skip(name, caller=caller, at=self.clock.now(), reason=why)
+        if skipped is None:
+            raise WebhookNotBlockedError(f"No delivery to webhook {name!r} has failed, so there is nothing to give up.")
+        log.warning("webhook delivery given up", webhook=name, after=skipped.after_id, through=skipped.through_id)
+        return skipped
 
     # ------------------------------------------------------------ inside
-    def _next(self, name: str, state: WebhookState, *, at: datetime) -> bool:
+    def _next(self, name: str, state: WebhookState, *, at: datetime, tried: Callable[[bool], None]) -> bool:
         """The next delivery; whether to look for another."""
         settings = self.settings[name]
-        try:
-            page = self.events.page(after=cursor_of(state.position), types=settings.types, limit=BATCH)
-        except CursorExpiredError as error:
-            # of the two ways to go on, the one that leaves nothing out that is still there
-            log.error("webhook missed events", webhook=name, message=error.message, advice=error.hint)
-            page = self.events.page(types=settings.types, limit=BATCH)
+        page = self._page(name, state, limit=BATCH, write=log.error)
         items = [e for e in page.items if state.tried_through is None or e.position <= state.tried_through]
         if not items and state.tried_through is not None:
             # it no longer wants what was tried
@@ -130,6 +157,7 @@ class WebhookService:
         try:
             self.courier.deliver(self._message(name, items, message_id=f"msg_{name}_{state.position}_{through}", at=at))
         except WebhookError as error:
+            tried(False)
             pause = min(FIRST_PAUSE * 2 ** min(state.failures, 20), parse_duration(settings.max_delay))
             self.store.failed(
                 name, position=state.position, error=error.message, next_try_at=self.clock.now() + pause, until=until
@@ -142,9 +170,32 @@ class WebhookService:
                 advice="It is tried again; `syncd webhooks list` shows when.",
             )
             return True
+        tried(True)
         self.store.delivered(name, position=state.position, through=through, at=self.clock.now())
         log.info("webhook delivered", webhook=name, events=len(items))
         return True
+
+    def _page(self, name: str, state: WebhookState, *, limit: int, write: Callable[..., object]) -> EventPage:
+        """What comes next for it."""
+        types = self.settings[name].types
+        try:
+            return self.events.page(after=cursor_of(state.position), types=types, limit=limit)
+        except CursorExpiredError as error:
+            # of the two ways to go on, the one that leaves nothing out that is still there
+            write("webhook missed events", webhook=name, message=error.message, advice=error.hint)
+            return self.events.page(types=types, limit=limit)
+
+    def _standing(
+        self, name: str, state: WebhookState | None, newest: int, *, before: WebhookStanding | None = None
+    ) -> WebhookStanding:
+        if state is None or state.position == newest:
+            return WebhookStanding(name=name, state=state, newest=newest)
+        known = before.state if before is not None and before.newest == newest else None
+        if before is not None and known is not None and known.position == state.position:
+            return replace(before, state=state)
+        items = self._page(name, state, limit=PENDING_LIMIT, write=log.debug).items
+        since = items[0].at if items else None
+        return WebhookStanding(name=name, state=state, newest=newest, pending=len(items), pending_since=since)
 
     def _message(self, name: str, items: Sequence[Event], *, message_id: str, at: datetime) -> Message:
         settings = self.settings[name]
@@ -163,23 +214,26 @@ class WebhookService:
         timeout = parse_duration(settings.timeout).total_seconds()
         return Message(url=settings.url, headers=headers, body=body, timeout=timeout, ca_file=settings.ca_file)
 
-    def _view(self, name: str, state: WebhookState | None, newest: int) -> WebhookView:
-        settings = self.settings[name]
+    def _view(self, standing: WebhookStanding) -> WebhookView:
+        name, state, settings = standing.name, standing.state, self.settings[standing.name]
         if state is None:
             word = "new"
         elif state.failures:
             word = "failing"
         else:
-            word = "behind" if newest - state.position > UNNOTED or state.tried_through is not None else "current"
+            word = "behind" if standing.pending or state.tried_through is not None else "current"
         return WebhookView(
             name=name,
             url=_without_query(settings.url or ""),
             types=tuple(settings.types),
             state=word,
             cursor=cursor_of(state.position) if state else None,
-            failures=state.failures if state else 0,
+            last_event_id=state.position if state else None,
+            pending=standing.pending,
+            pending_since=standing.pending_since,
+            failures=standing.failures,
             next_try_at=state.next_try_at if state else None,
-            last_error=state.last_error if state else None,
+            last_error=standing.last_error,
             delivered_at=state.delivered_at if state else None,
         )
 

@@ -11,33 +11,15 @@ from collections.abc import Callable, Mapping
 from operator import eq, ge, gt, le, lt
 from typing import Any, TypeAlias
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    ColumnElement,
-    Select,
-    and_,
-    exists,
-    false,
-    func,
-    literal,
-    not_,
-    or_,
-    select,
-    text,
-    true,
-    union_all,
-)
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy import Column, ColumnElement, Select, and_, exists, false, func, not_, or_, select, text, true, union_all
 
 from syncd.model.records import CUSTOM_PREFIX
 from syncd.model.text import fold
-from syncd.model.userfilter import AllOf, AnyOf, Condition, Negation, Operator, Test, Value
+from syncd.model.userfilter import AllOf, AnyOf, Condition, Negation, Operator, Test
 from syncd.store import schema as t
+from syncd.store.customfilter import custom_field
+from syncd.store.matching import caseless_like, escaped, has, like
 from syncd.store.searchrows import SEARCHED, SEPARATORS, cut
-from syncd.store.types import to_json
 
 Holds: TypeAlias = ColumnElement[bool]
 Seeds: TypeAlias = list[Select[Any]]
@@ -86,7 +68,7 @@ def together(*queries: Select[Any]) -> Select[Any]:
 def _test(test: Test) -> Holds:
     name = test.attribute
     if name.startswith(CUSTOM_PREFIX):
-        return exists().where(t.user_custom_fields.c.user_id == _u.id, _custom(test))
+        return exists().where(t.user_custom_fields.c.user_id == _u.id, custom_field(test))
     if name in _RELATED:
         column, condition = _RELATED[name]
         return exists().where(column == _u.id, condition(test))
@@ -100,7 +82,7 @@ def _test(test: Test) -> Holds:
 def _seeds(test: Test) -> Seeds:
     name = test.attribute
     if name.startswith(CUSTOM_PREFIX):
-        return [select(t.user_custom_fields.c.user_id).where(_custom(test))]
+        return [select(t.user_custom_fields.c.user_id).where(custom_field(test))]
     if name in _RELATED:
         column, condition = _RELATED[name]
         return [select(column).where(condition(test))]
@@ -177,57 +159,15 @@ def _in_text(name: str, test: Test) -> Holds:
     before, after = SEPARATORS[place - 1] if place else "", SEPARATORS[place]
     column = t.user_search.c.text
     if test.operator is Operator.PR:
-        return not_(_like(column, f"%{before}{after}%" if place else f"{after}%"))
+        return not_(like(column, f"%{before}{after}%" if place else f"{after}%"))
     value = cut(fold(str(test.value)))
     if test.operator is Operator.CO:
         begin, pattern = f"%{before}" if place else "", escaped(value)
-        return and_(_has(column, value), _like(column, f"{begin}%{pattern}%{after}%"))
+        return and_(has(column, value), like(column, f"{begin}%{pattern}%{after}%"))
     part = value + (after if test.operator is not Operator.SW else "")
     if test.operator is Operator.EW or place:
-        return _has(column, part if test.operator is Operator.EW else before + part)
-    return and_(_has(column, part), _like(column, f"{escaped(part)}%"))
-
-
-def words_in(words: list[str]) -> Holds:
-    """Whether all these folded words occur in a row of user_search."""
-    return and_(true(), *(_has(t.user_search.c.text, cut(word)) for word in words))
-
-
-def _has(column: ColumnElement[Any], part: str) -> Holds:
-    """Whether a text has this part: three times as fast as LIKE."""
-    return PartOf(column, literal(part))
-
-
-class PartOf(FunctionElement[bool]):
-    """position(part IN text) > 0, in each database's words."""
-
-    type = Boolean()
-    name = "part_of"
-    inherit_cache = True
-
-
-@compiles(PartOf, "sqlite")
-def _instr(element: PartOf, compiler: SQLCompiler, **options: Any) -> str:
-    return f"instr({compiler.process(element.clauses, **options)}) > 0"
-
-
-@compiles(PartOf, "postgresql")
-def _strpos(element: PartOf, compiler: SQLCompiler, **options: Any) -> str:
-    return f"strpos({compiler.process(element.clauses, **options)}) > 0"
-
-
-def escaped(value: str) -> str:
-    """A text as a part of a pattern that means only itself."""
-    return value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-def _like(column: ColumnElement[Any], pattern: str) -> Holds:
-    return column.like(pattern, escape="\\")
-
-
-def _caseless_like(column: ColumnElement[Any], pattern: str) -> Holds:
-    """Both databases as far as each knows case: SQLite's LIKE has none, PostgreSQL's has."""
-    return func.lower(column).like(func.lower(pattern), escape="\\")
+        return has(column, part if test.operator is Operator.EW else before + part)
+    return and_(has(column, part), like(column, f"{escaped(part)}%"))
 
 
 # ---------------------------------------------------------------- what people have or belong to
@@ -246,7 +186,7 @@ def _by_text(column: ColumnElement[Any], test: Test) -> Holds:
     if test.operator is Operator.EQ:
         return func.lower(column) == func.lower(value)
     pattern = {Operator.SW: "{}%", Operator.EW: "%{}", Operator.CO: "%{}%"}[test.operator]
-    return _caseless_like(column, pattern.format(escaped(value)))
+    return caseless_like(column, pattern.format(escaped(value)))
 
 
 def _named(table: Any, column: Column[Any], *, key: str = "name_key") -> Callable[[Test], Holds]:
@@ -273,28 +213,3 @@ _RELATED: Mapping[str, tuple[Column[Any], Callable[[Test], Holds]]] = {
     "unit": (t.access.c.user_id, _named(t.units, t.access.c.unit_id)),
     "tag": (t.user_tags.c.user_id, _tag),
 }
-
-
-# ---------------------------------------------------------------- custom fields
-def _custom(test: Test) -> Holds:
-    """The row of a custom field whose value, as JSON, is or holds what is asked for."""
-    row = t.user_custom_fields.c
-    named = row.name == test.attribute.removeprefix(CUSTOM_PREFIX)
-    if test.operator is Operator.PR:
-        return named
-    if test.operator is Operator.EQ:
-        return and_(named, or_(*_equal(row.value, test.value)))
-    inner = escaped(to_json(str(test.value))[1:-1])
-    pattern = {Operator.SW: '"{}%', Operator.EW: '%{}"', Operator.CO: '"%{}%"'}[test.operator]
-    return and_(named, _caseless_like(row.value, pattern.format(inner)))
-
-
-def _equal(column: ColumnElement[Any], value: Value) -> list[Holds]:
-    """As a text, a number, a date or a time; or as one of several texts."""
-    written = to_json(value)
-    if not isinstance(value, str):
-        return [column == written]
-    scalars = [written, *(to_json({tag: value}) for tag in ("date", "datetime"))]
-    patterns = [f"[{escaped(written)}%", f"[%,{escaped(written)}%"]
-    found = [func.lower(column) == func.lower(one) for one in scalars]
-    return found + [_caseless_like(column, pattern) for pattern in patterns]

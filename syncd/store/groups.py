@@ -17,8 +17,8 @@ from syncd.model.views import Page
 from syncd.store import schema as t
 from syncd.store.among import among
 from syncd.store.engine import read, write
-from syncd.store.filters import words_in
 from syncd.store.journal import Journal
+from syncd.store.matching import words_in
 from syncd.store.named import differences, locked, named_page, page_size, require_free
 
 _MEMBER = (t.users.c.id, t.users.c.username, t.users.c.display_name, t.users.c.email)

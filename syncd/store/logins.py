@@ -82,9 +82,9 @@ class SqlLogins:
                 connection.execute(counted.values(failed_logins=_users.failed_logins + 1))
             return may_lock and _lock(connection, user_id, lockout)
 
-    def lock_full(self, user_id: int, *, lockout: Lockout) -> None:
+    def lock_full(self, user_id: int, *, lockout: Lockout) -> bool:
         with write(self._engine) as connection:
-            _lock(connection, user_id, lockout)
+            return _lock(connection, user_id, lockout)
 
     def note(self, attempt: LoginAttempt) -> None:
         with write(self._engine, ordered=False) as connection:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, update
 
 from syncd.model.caller import ITSELF, Caller
-from syncd.model.mail import MailKind, MailLink, MailState, MailView, NewMail, QueuedMail
+from syncd.model.mail import MailKind, MailLink, MailState, MailsWaiting, MailView, NewMail, QueuedMail
 from syncd.store import schema as t
 from syncd.store.engine import Engine, read, write
 from syncd.store.journal import Journal
@@ -118,11 +118,19 @@ class SqlOutbox:
             connection.execute(update(t.outbox).where(box.id == mail.id, box.state == _QUEUED).values(values))
 
     # ------------------------------------------------------------ looking
-    def waiting(self) -> int:
-        """How many are queued. Raises StoreError."""
+    def waiting(self) -> MailsWaiting:
+        """How many are queued, and since when. Raises StoreError."""
+        box = t.outbox.c
         with read(self._engine) as connection:
-            counted = select(func.count()).select_from(t.outbox).where(t.outbox.c.state == _QUEUED)
-            return int(connection.execute(counted).scalar_one())
+            counted = select(func.count(), func.min(box.created_at)).where(box.state == _QUEUED)
+            count, since = connection.execute(counted).one()
+            return MailsWaiting(count=count, since=since)
+
+    def get(self, number: int) -> MailView | None:
+        """One of them. Raises StoreError."""
+        with read(self._engine) as connection:
+            row = connection.execute(select(t.outbox).where(t.outbox.c.id == number)).one_or_none()
+        return None if row is None else _view(row)
 
     def list(self, *, state: MailState | None, limit: int, before_id: int | None) -> Sequence[MailView]:
         """Newest first. Raises StoreError."""

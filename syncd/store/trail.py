@@ -15,7 +15,7 @@ from syncd.model.trail import AttemptFilter, AuditFilter, LoginAttempt
 from syncd.model.views import AuditEventView
 from syncd.store import schema as t
 from syncd.store.engine import read, write
-from syncd.store.filters import escaped
+from syncd.store.matching import caseless_like, escaped
 
 PRUNED_THROUGH = "audit_pruned_through"
 # rows of one transaction
@@ -97,7 +97,7 @@ def _audit_conditions(wanted: AuditFilter) -> Iterator[ColumnElement[bool]]:
         yield _a.action.like(f"{escaped(kind)}%", escape="\\") if star else _a.action == wanted.action
     yield from _between(_a.at, wanted.since, wanted.until)
     if wanted.search:
-        yield _holds(_a.reason, wanted.search)
+        yield caseless_like(_a.reason, f"%{escaped(wanted.search)}%")
 
 
 def _attempt_conditions(wanted: AttemptFilter) -> Iterator[ColumnElement[bool]]:
@@ -118,8 +118,3 @@ def _between(column: Any, since: datetime | None, until: datetime | None) -> Ite
         yield column >= since
     if until is not None:
         yield column < until
-
-
-def _holds(column: Any, part: str) -> ColumnElement[bool]:
-    found: ColumnElement[bool] = func.lower(column).like(func.lower(f"%{escaped(part)}%"), escape="\\")
-    return found

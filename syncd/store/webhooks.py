@@ -12,11 +12,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, insert, or_, select, update
 
+from syncd.model.caller import Caller
 from syncd.model.events import last_position
-from syncd.model.webhook import WebhookState
+from syncd.model.webhook import WebhookSkip, WebhookState
 from syncd.store import schema as t
 from syncd.store.engine import read, write
 from syncd.store.events import ends
+from syncd.store.journal import Journal
 
 _w = t.webhooks.c
 
@@ -69,6 +71,23 @@ class SqlWebhooks:
             own = update(t.webhooks).where(_w.name == name, _w.position == position, _w.claimed_until == until)
             values = {"last_error": error, "next_try_at": next_try_at, "claimed_until": None}
             return _one(connection, own.values(**values, failures=_w.failures + 1))
+
+    def skip(self, name: str, *, caller: Caller, at: datetime, reason: str) -> WebhookSkip | None:
+        free = {"tried_through": None, "failures": 0, "next_try_at": None, "claimed_until": None, "last_error": None}
+        with write(self._engine) as connection:
+            row = connection.execute(select(t.webhooks).where(_w.name == name).with_for_update()).one_or_none()
+            if row is None or not row.failures or row.tried_through is None:
+                return None
+            connection.execute(update(t.webhooks).where(_w.name == name).values(position=row.tried_through, **free))
+            skipped = WebhookSkip(name=name, after_id=row.position, through_id=row.tried_through)
+            # a webhook has a name and no number
+            Journal(connection, caller=caller, at=at).note(
+                "webhook.skipped", "webhook", 0,
+                before={"name": name, "last_event_id": row.position, "failures": row.failures, "last_error": row.last_error},
+                after={"name": name, "last_event_id": row.tried_through},
+                reason=reason,
+            )  # fmt: skip
+            return skipped
 
 
 def _one(connection: Connection, statement: Any) -> bool:

@@ -21,6 +21,7 @@ from syncd.accounts.tokens import TokenKind, digest, new_secret, parse_token, to
 from syncd.bootstrap import Runtime
 from syncd.model.actions import Action
 from syncd.model.caller import Caller
+from syncd.model.login import Answer, BindResult
 from syncd.store import schema as t
 from syncd.store.engine import write
 from tests.contract.company import rows
@@ -404,6 +405,23 @@ async def test_only_a_trusted_proxy_says_where_a_request_comes_from(people: Peop
     await log_in(client, "anna", **forged)
     addresses = [row.address for row in rows(people.engine, t.login_attempts)]
     assert addresses == ["198.51.100.7", "127.0.0.1"]
+
+
+# ---------------------------------------------------------------- metrics
+async def test_each_way_a_login_ends_is_counted_without_a_name(people: People, start: Start) -> None:
+    people.manual("anna")
+    people.manual("bert", auth_status="expired")
+    people.of_directory("remote", ANNA)
+    client = await start(login={"per_name": 2}, directory=FakeDirectory(BindResult(answer=Answer.UNAVAILABLE)))
+    tries = [("anna", GOOD), ("anna", WRONG), ("anna", GOOD), ("bert", GOOD), ("nobody", GOOD), ("remote", GOOD)]
+    assert [(await log_in(client, *tried)).status for tried in tries] == [201, 401, 429, 403, 401, 503]
+    assert (await client.post(SESSIONS, json={})).status == 422, "no try"
+    text = await (await client.get("/metrics")).text()
+    counted = {
+        line.split('"')[1]: float(line.split()[-1]) for line in text.splitlines() if line.startswith("syncd_logins_total{")
+    }
+    assert counted == {"granted": 1, "refused": 2, "limited": 1, "expired": 1, "unavailable": 1}
+    assert not any(name in text for name, _ in tries)
 
 
 # ---------------------------------------------------------------- a directory that hangs

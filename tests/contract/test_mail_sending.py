@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from syncd.accounts.tokens import digest, parse_token
 from syncd.errors import NotFoundError
-from syncd.model.mail import MailKind, MailState
+from syncd.model.mail import MailKind, MailState, MailsWaiting
 from syncd.notify.post import SmtpPost
 from tests.contract.post_office import ADMINISTRATOR, PostOffice
 from tests.servers.smtp import Delivered, SmtpServer
@@ -43,7 +43,7 @@ def test_s41_a_mail_is_sent_once(office: PostOffice, smtp: SmtpServer) -> None:
     assert mail.subject == "Your account at syncd.example.com is locked"
     assert "Hello Ada," in mail.text
     assert "your account ada at syncd.example.com was locked" in mail.text
-    assert (report.sent[MailKind.LOCKED], report.failed.total(), report.waiting) == (1, 0, 0)
+    assert (report.sent[MailKind.LOCKED], report.failed.total(), report.waiting) == (1, 0, MailsWaiting())
     office.work()
     assert len(smtp.mails) == 1
     (row,) = office.listed()
@@ -75,7 +75,7 @@ def test_a_refused_recipient_is_given_up_at_once_and_the_others_get_theirs(offic
         office.queue(to)
     with capture_logs() as logs:
         report = office.work()
-    assert (report.sent.total(), report.failed.total(), report.waiting) == (1, 1, 0)
+    assert (report.sent.total(), report.failed.total(), report.waiting) == (1, 1, MailsWaiting())
     refused, sent = office.listed()
     assert (refused.state, sent.state) == (MailState.FAILED, MailState.SENT)
     assert refused.last_error is not None
@@ -120,7 +120,7 @@ def test_a_server_that_is_down_costs_one_try_and_then_everything_goes(office: Po
         office.queue(f"u{number}@example.com")
     with capture_logs() as logs:
         report = office.work()
-    assert report.waiting == 50
+    assert report.waiting == MailsWaiting(count=50, since=office.clock.now())
     assert [entry["event"] for entry in logs if entry["log_level"] == "error"] == ["mail server in trouble"]
     assert sum(row.tries for row in office.listed()) <= 20, "the rest was not touched"
     smtp.start()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -15,13 +15,18 @@ from syncd.errors import FilterError, UsageError
 from syncd.model.checks import CheckStatus
 from syncd.model.views import PersonView, UserFilter, UserOrder, UserSort, UserState
 from syncd.services.scimfilter import parse_filter
-from syncd.services.userlists import wanted_people
+from syncd.services.userlists import UserListService
+from syncd.store import narrowing
 from syncd.store import schema as t
-from syncd.store import userlists
 from syncd.store.engine import write
 from syncd.store.queries import Queries
 from tests.fakes.edge import FakeClock
 from tests.fakes.people_rows import NOON, Rows, later
+
+CUSTOM = {
+    "cost_center": "text", "number": "integer", "since": "date", "langs": "list", "boss": "boolean", "seen": "datetime",
+    "nothing": "text",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -37,7 +42,7 @@ def rows(engine: Engine) -> Rows:
 @pytest.fixture(params=["few", "many"])
 def both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each list is found by looking its few up first, and by going through everybody."""
-    monkeypatch.setattr(userlists, "FEW", 5000 if request.param == "few" else 0)
+    monkeypatch.setattr(narrowing, "FEW", 5000 if request.param == "few" else 0)
 
 
 @pytest.fixture
@@ -50,10 +55,13 @@ def company(rows: Rows) -> dict[str, int]:
     group = _group(rows, "Night shift")
     ana = rows.user(
         "Ana", first_name="Ana", last_name="Núñez", title="Chief 100%", tags=["VIP"], emails=["boss@else.example"],
-        custom={"cost_center": "A_1", "number": 7, "since": date(2020, 1, 1), "langs": ("es", 'p"t'), "boss": True},
+        custom={"cost_center": "A_1", "number": 7, "since": date(2020, 1, 1), "langs": ("es", 'p"t'), "boss": True,
+                "seen": datetime(2026, 1, 31, 8, tzinfo=UTC)},
         last_login_at=later(-5),
     )  # fmt: skip
-    ben = rows.user("ben", display_name="Ben Straße", enabled=False, custom={"cost_center": "AB1", "langs": ("x,", "t")})
+    ben = rows.user(
+        "ben", display_name="Ben Straße", enabled=False, custom={"cost_center": "AB1", "langs": ("x,", "t"), "number": -30}
+    )
     cleo = rows.user("cleo", middle_name="M.", auth_status="locked", manual=True, created_at=later(-60), email="C@Example.com")
     dora = rows.user("do_ra", email=None, last_name="O'Hara; DROP TABLE users", updated_at=later(5))
     rows.identity(ana, corp, "uid=ana,dc=x")
@@ -68,6 +76,10 @@ def company(rows: Rows) -> dict[str, int]:
 
 def _group(rows: Rows, name: str) -> int:
     return rows._number(t.groups, name=name, name_key=name.lower(), created_at=NOON)
+
+
+def wanted_people(queries: Queries, **asked: Any) -> UserFilter:
+    return UserListService(store=queries, export_fields=[], custom_fields=CUSTOM).wanted(**asked)
 
 
 def found(queries: Queries, wanted: UserFilter, **options: Any) -> list[str | None]:
@@ -93,8 +105,15 @@ FILTERS = {
     'updatedAt gt "2026-03-01T12:00:00Z"': "do_ra", 'lastLoginAt pr': "Ana", 'lastLoginAt le "2026-03-01T12:00:00Z"': "Ana",
     'not (lastLoginAt pr)': "ben cleo do_ra", 'custom.cost_center eq "a_1"': "Ana", 'custom.cost_center sw "A"': "Ana ben",
     'custom.cost_center co "_"': "Ana", 'custom.cost_center ew "1"': "Ana ben", 'custom.number eq 7': "Ana",
-    'custom.number pr': "Ana", 'custom.boss eq true': "Ana", 'custom.since eq "2020-01-01"': "Ana",
+    'custom.number pr': "Ana ben", 'custom.boss eq true': "Ana", 'custom.since eq "2020-01-01"': "Ana",
     'custom.langs eq "es"': "Ana", 'custom.langs eq "p\\"t"': "Ana", 'custom.langs eq "t"': "ben", 'custom.nothing pr': "",
+    'custom.number gt 6': "Ana", 'custom.number ge 7': "Ana", 'custom.number gt 7': "", 'custom.number lt 7': "ben",
+    'custom.number le -30': "ben",
+    'custom.since ge "2020-01-01"': "Ana", 'custom.since gt "2020-01-01"': "", 'custom.since lt "2020-01-02"': "Ana",
+    'custom.seen eq "2026-01-31T09:00:00+01:00"': "Ana", 'custom.since ne "2020-01-01"': "ben cleo do_ra",
+    'custom.seen le "2026-01-31T09:00:00+01:00"': "Ana",
+    'custom.seen lt "2026-01-31T08:00:00.5Z"': "Ana", 'custom.seen gt "2026-01-31T07:59:59.999Z"': "Ana",
+    'not (custom.number gt 6)': "ben cleo do_ra", 'custom.number eq "7"': "Ana",
     'userName eq "ana" or userName eq "ben" and active eq true': "Ana",
     '(userName eq "ana" or userName eq "ben") and active eq false': "ben",
     'not (userName eq "ana" or active eq false)': "cleo do_ra",
@@ -107,22 +126,23 @@ def test_s33_filters_of_every_kind_find_whom_they_mean(queries: Queries, company
     for text, expected in FILTERS.items():
         if expected is None:
             with pytest.raises(FilterError):
-                parse_filter(text)
+                parse_filter(text, custom=CUSTOM)
             continue
-        assert found(queries, wanted_people(filter=text)) == expected.split(), text
-        assert queries.count_users(wanted_people(filter=text)) == len(expected.split()), text
-        assert sorted(p.username or "" for p in queries.iter_people(wanted_people(filter=text))) == sorted(expected.split())
+        wanted = wanted_people(queries, filter=text)
+        assert found(queries, wanted) == expected.split(), text
+        assert queries.count_users(wanted) == len(expected.split()), text
+        assert sorted(p.username or "" for p in queries.iter_people(wanted)) == sorted(expected.split())
 
 
 @pytest.mark.usefixtures("both_ways")
 def test_s33_ids_are_compared_as_numbers_and_named_things_by_id_too(queries: Queries, company: dict[str, int]) -> None:
-    assert found(queries, wanted_people(filter=f"id eq {company['ben']}")) == ["ben"]
-    assert found(queries, wanted_people(filter=f'id ge "{company["cleo"]}"')) == ["cleo", "do_ra"]
-    assert found(queries, wanted_people(filter=f"group eq {company['group']}")) == ["cleo"]
-    assert found(queries, wanted_people(role=company["admin"])) == ["Ana"]
-    assert found(queries, wanted_people(group=company["group"])) == ["cleo"]
-    assert found(queries, wanted_people(organization=company["main"], unit=company["sales"])) == ["Ana"]
-    assert found(queries, wanted_people(organization=company["main"], search="ben")) == []
+    assert found(queries, wanted_people(queries, filter=f"id eq {company['ben']}")) == ["ben"]
+    assert found(queries, wanted_people(queries, filter=f'id ge "{company["cleo"]}"')) == ["cleo", "do_ra"]
+    assert found(queries, wanted_people(queries, filter=f"group eq {company['group']}")) == ["cleo"]
+    assert found(queries, wanted_people(queries, role=company["admin"])) == ["Ana"]
+    assert found(queries, wanted_people(queries, group=company["group"])) == ["cleo"]
+    assert found(queries, wanted_people(queries, organization=company["main"], unit=company["sales"])) == ["Ana"]
+    assert found(queries, wanted_people(queries, organization=company["main"], search="ben")) == []
 
 
 @pytest.mark.parametrize(
@@ -139,12 +159,16 @@ def test_s33_ids_are_compared_as_numbers_and_named_things_by_id_too(queries: Que
         ("id eq 99999999999999999999", "a whole number"), ('userName eq "\\u0000"', "cannot be stored"),
         ('userName eq "\\ud800"', "cannot be stored"), ('emails[type eq "work"]', "`type` is not an attribute"),
         ('urn:other:userName eq "a"', "schema that users do not have"),
+        ('custom.number gt "many"', "`custom.number` is compared with a whole number"),
+        ("custom.boss gt true", "cannot be compared with gt, only with eq, ne"), ('custom.since gt "x"', "with a date"),
+        ('custom.seen ge "2026-01-31T08:00:00"', "a time with its zone"), ("custom.number gt null", "is compared with"),
+        ('title pr or custom.cost_centre pr', "column 13: `custom.cost_centre` is no custom field; declared are boss,"),
         ("a" * 3000, "2000 characters"), ("not (" * 40 + "title pr" + ")" * 40, "nests"),
     ],
 )  # fmt: skip
 def test_s33_what_is_wrong_with_a_filter_is_told_with_where_it_stands(text: str, told: str) -> None:
     with pytest.raises(FilterError) as caught:
-        parse_filter(text)
+        parse_filter(text, custom=CUSTOM)
     assert told in caught.value.message
 
 
@@ -290,7 +314,7 @@ def test_s33_a_search_looks_at_the_title_too_and_very_long_names_are_no_hindranc
     rows.user("b", last_name=long, first_name=long, display_name=long, title=long)
     assert found(queries, UserFilter(text="STRASSE head")) == ["a"]
     assert found(queries, UserFilter(text="Ж" * 3)) == ["b"]
-    assert found(queries, wanted_people(filter=f'name.familyName sw "{"ж" * 1500}"')) == ["b"]
+    assert found(queries, wanted_people(queries, filter=f'name.familyName sw "{"ж" * 1500}"')) == ["b"]
     assert found(queries, UserFilter(), order=UserOrder(UserSort.NAME)) == ["a", "b"]
 
 

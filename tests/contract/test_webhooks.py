@@ -8,14 +8,15 @@ import hmac
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import Engine, delete, insert
+from sqlalchemy import Engine, delete, insert, select
 
-from syncd.errors import WebhookError
-from syncd.model.caller import ITSELF
+from syncd.errors import NotFoundError, UsageError, WebhookError, WebhookNotBlockedError
+from syncd.model.caller import ITSELF, Caller
 from syncd.model.signature import key_of, signature
 from syncd.model.webhook import Message
 from syncd.notify.webhooks import HttpCourier
@@ -24,7 +25,7 @@ from syncd.services.events import EventService, parse_cursor
 from syncd.services.webhooks import WebhookService
 from syncd.settings.accounts import WebhookSettings
 from syncd.store import schema as t
-from syncd.store.engine import write
+from syncd.store.engine import read, write
 from syncd.store.events import SqlEvents
 from syncd.store.journal import Journal
 from syncd.store.trail import PRUNED_THROUGH
@@ -45,6 +46,8 @@ class Post:
 
     def __init__(self, engine: Engine, receiver: Receiver, **settings: object) -> None:
         self.engine = engine
+        # of each try, whether the receiver has taken it
+        self.tried: list[bool] = []
         # signatures are judged by the real time
         self.clock = FakeClock(datetime.now(UTC))
         values = {"url": receiver.url, "secret": SecretStr(SECRET), **settings}
@@ -61,7 +64,7 @@ class Post:
         return self
 
     def work(self) -> datetime | None:
-        return self.service.work("hr", stopping=lambda: False)
+        return self.service.work("hr", stopping=lambda: False, tried=self.tried.append)
 
     def change(self, *users: int, action: str = "user.updated") -> None:
         with write(self.engine) as connection:
@@ -123,6 +126,76 @@ def test_a_failure_is_repeated_as_it_was_and_never_passed(engine: Engine, receiv
     assert subjects(receiver) == [1, 2, 2, 2, 2]
     (view,) = post.service.list()
     assert (view.state, view.failures, view.last_error, view.url) == ("current", 0, None, receiver.url.partition("?")[0])
+
+
+def test_what_waits_is_counted_and_dated(engine: Engine, receiver: Receiver) -> None:
+    post = Post(engine, receiver, types=["user.updated"]).begun()
+    receiver.answers = [500]
+    first = post.clock.now()
+    post.change(1)
+    post.clock.advance(seconds=30)
+    post.change(2, 3)
+    post.change(4, action="user.locked")
+    standing = post.service.standing("hr")
+    assert (standing.pending, standing.pending_since, standing.failures) == (3, first, 0)
+    post.clock.at = post.work() or post.clock.at
+    standing = post.service.standing("hr", before=standing)
+    assert (standing.pending, standing.pending_since, standing.failures) == (3, first, 1)
+    (view,) = post.service.list()
+    assert (view.state, view.pending, view.pending_since) == ("failing", 3, first)
+    assert post.work() is None
+    standing = post.service.standing("hr", before=standing)
+    assert (standing.pending, standing.pending_since, standing.failures, standing.last_error) == (0, None, 0, None)
+    assert post.tried == [False, True]
+    (view,) = post.service.list()
+    assert (view.state, view.last_event_id) == ("current", receiver.taken[-1]["id"])
+
+
+def test_a_delivery_that_blocks_is_given_up_with_a_reason(engine: Engine, receiver: Receiver) -> None:
+    post = Post(engine, receiver).begun()
+    caller = Caller(name="root", everything=True)
+    with pytest.raises(WebhookNotBlockedError):
+        post.service.skip("hr", reason="nothing fails", caller=caller)
+    receiver.answers = [500]
+    post.change(1, 2)
+    assert post.work() is not None
+    blocked = receiver.deliveries[0].events
+    post.change(3)
+    with pytest.raises(UsageError):
+        post.service.skip("hr", reason=" ", caller=caller)
+    with pytest.raises(NotFoundError):
+        post.service.skip("off", reason="for the test", caller=caller)
+    skipped = post.service.skip("hr", reason="the receiver refuses it", caller=caller)
+    assert (skipped.name, skipped.through_id) == ("hr", blocked[-1]["id"])
+    # at once, and what comes after it
+    assert post.work() is None
+    assert subjects(receiver) == [3]
+    with read(engine) as connection:
+        (row,) = connection.execute(select(t.audit_events).where(t.audit_events.c.action == "webhook.skipped"))
+    assert (row.actor, row.reason, row.before["failures"]) == ("root", "the receiver refuses it", 1)
+    assert row.after == {"name": "hr", "last_event_id": blocked[-1]["id"]}
+    with pytest.raises(WebhookNotBlockedError):
+        post.service.skip("hr", reason="once more", caller=caller)
+
+
+def test_a_try_that_was_given_up_meanwhile_changes_nothing(engine: Engine, receiver: Receiver) -> None:
+    """The delivery is skipped by another process while it is under way."""
+    post = Post(engine, receiver).begun()
+    receiver.answers = [500]
+    post.change(1)
+    again = post.work()
+    assert again is not None
+    post.clock.at = again
+
+    class Slow:
+        def deliver(self, message: Message) -> None:
+            post.service.skip("hr", reason="it takes too long", caller=ITSELF)
+            raise WebhookError("no answer")
+
+    during = replace(post.service, courier=Slow())
+    assert during.work("hr", stopping=lambda: False) is None
+    (view,) = post.service.list()
+    assert (view.state, view.failures, view.pending) == ("current", 0, 0)
 
 
 def test_redirects_are_not_followed(engine: Engine, receiver: Receiver) -> None:

@@ -20,7 +20,9 @@ from tests.contract.company import Company, person, unit
 from tests.fakes.management import ADMIN
 from tests.fakes.people_rows import Rows
 
-PEOPLE = 3000
+# a transaction of the run takes some tens of ms: longer than a thread waits for its processor
+PEOPLE = 9000
+BATCH = 150
 ADMINISTRATORS = 3
 
 
@@ -60,7 +62,7 @@ class Administrator:
 
 
 def test_nobody_is_refused_or_passed_over(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("syncd.store.apply_context.batches.__defaults__", (50,))
+    monkeypatch.setattr("syncd.store.apply_context.batches.__defaults__", (BATCH,))
     rows = Rows(engine)
     home = rows.organization("Partners")
     place = rows.unit(home, "Main")

@@ -295,6 +295,8 @@ class FakeRuntime:
         self.management: Any = MagicMock()
         # no export waits
         self.management.exports.work.return_value = None
+        # no mail is configured
+        self.management.mail_sender = None
         self.management.announcing.look.return_value = 0
         self.store_error: StoreError | None = None
         self.schema_error: SchemaOutdatedError | None = None

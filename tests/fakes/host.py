@@ -22,6 +22,7 @@ from syncd.model.caller import Caller
 from syncd.model.hold import HeldPlan
 from syncd.model.run import Mode, Run, Trigger
 from syncd.services.health import DaemonFacts, DirectoryFacts, HealthReport, RunningFacts, assess
+from syncd.services.health_deliveries import DeliveryFacts
 from tests.fakes.edge import START, FakePlans, FakeRuns
 
 
@@ -46,6 +47,7 @@ class FakeHost:
         self.schema_current: bool | None = True
         self.stopping = False
         self.dead_loops: tuple[str, ...] = ()
+        self.deliveries = DeliveryFacts()
 
     def _daemon(self) -> DaemonFacts:
         return DaemonFacts(
@@ -67,7 +69,7 @@ class FakeHost:
             running=self.running,
             stale_before=START - timedelta(minutes=15),
         )
-        return assess(START, self._daemon(), (corp,))
+        return assess(START, self._daemon(), (corp,), self.deliveries)
 
     def now(self) -> datetime:
         return START

@@ -131,6 +131,111 @@ def test_s46_s86_not_of_the_disabled_and_not_of_directory_users(run: Run, ring: 
     assert disabled.out == directory.out == ""
 
 
+# ---------------------------------------------------------------- passwords of many
+def test_s46_s47_several_get_suggested_ones_in_a_table(run: Run, ring: Keyring) -> None:
+    anna, bert, off = ring.person(), ring.person("bert"), ring.person("off")
+    ring.update(off, enabled=False)
+    done = run("users", "password", "anna.smith", "off", "bert", "--suggest", "--yes", "--reason", "they asked")
+    assert (done.code, done.err) == (1, "")
+    lines = [line.split() for line in done.out.splitlines()]
+    assert lines[0] == ["ID", "USERNAME", "RESULT", "PASSWORD", "WHY"]
+    assert [line[:3] for line in lines[1:]] == [
+        [str(anna), "anna.smith", "changed"], [str(off), "off", "refused"], [str(bert), "bert", "changed"],
+    ]  # fmt: skip
+    assert "disabled" in done.out
+    assert ring.knows(anna, lines[1][3])
+    assert ring.knows(bert, lines[3][3])
+    assert {event.reason for event in ring.audit()} == {"they asked"}
+    shown = run("users", "password", "anna.smith", "bert", "--suggest", "-y", "--output", "json")
+    first, second = shown.json()["items"]
+    assert (shown.code, first["id"], first["username"], first["code"], first["message"]) == (0, anna, "anna.smith", None, None)
+    assert ring.knows(anna, first["password"])
+    assert ring.knows(bert, second["password"])
+
+
+@pytest.mark.parametrize("header", ["", "username,password\r\n"])
+def test_s46_s47_passwords_from_a_file(run: Run, ring: Keyring, tmp_path: Path, header: str) -> None:
+    anna, bert, wim = ring.person(), ring.person("bert"), ring.person("wim")
+    file = tmp_path / "passwords.csv"
+    special = 'New, "quoted" 1'
+    file.write_text(f'\ufeff{header}anna.smith,{NEW}\r\n"bert","New, ""quoted"" 1"\r\n\r\nwim,weak\r\n', newline="")
+    done = run("users", "password", "--from", str(file), "--yes")
+    assert (done.code, done.err) == (1, "")
+    assert "PASSWORD" not in done.out
+    assert "An upper-case letter and a digit are missing." in done.out
+    assert NEW not in done.out
+    assert ring.knows(anna, NEW)
+    assert ring.knows(bert, special)
+    assert ring.knows(wim, OLD)
+
+
+def test_s46_s47_from_standard_input_with_some_suggested(run: Run, ring: Keyring, monkeypatch: pytest.MonkeyPatch) -> None:
+    anna, bert = ring.person(), ring.person("bert")
+    typed(monkeypatch, f"anna.smith,{NEW}\nbert,".encode())
+    done = run("users", "password", "--from", "-", "--suggest", "--yes", "--output", "json")
+    assert done.code == 0, done.err
+    given, suggested = done.json()["items"]
+    assert given["password"] is None
+    assert ring.knows(anna, NEW)
+    assert ring.knows(bert, suggested["password"])
+    typed(monkeypatch, f"anna.smith,{OLD}\n".encode())
+    assert run("users", "password", "--from", "-").code == 0, "one is not asked about"
+    assert ring.knows(anna, OLD)
+
+
+def test_s46_a_line_that_is_wrong_stops_everything(run: Run, ring: Keyring, monkeypatch: pytest.MonkeyPatch) -> None:
+    anna, bert = ring.person(), ring.person("bert")
+    first = b"anna.smith,New-Secret1\n"
+    wrong: list[tuple[bytes, str]] = [
+        (first + b"nobody,New-Secret2", "nobody"), (first + b"bert", "line 2"), (first + b"bert,New-Secret2,x", "line 2"),
+        (first + b"bert,", "line 2"), (first + b"ANNA.SMITH,New-Secret2", "line 2"), (first + b'"bert"x,New-Secret2', "line 2"),
+        (first + b"bert,\xff", "UTF-8"), (b"username,password\n", "no lines"), (b"", "no lines"),
+        (first + b"bert,New-Secret2", "--yes"),
+    ]  # fmt: skip
+    for content, said in wrong:
+        typed(monkeypatch, content)
+        done = run("users", "password", "--from", "-", *(() if said == "--yes" else ("--yes",)))
+        assert (done.code, done.out) == (1 if said == "nobody" else 2, ""), content
+        assert said in done.err
+        assert "New-Secret" not in done.err
+    assert all(ring.knows(user_id, OLD) for user_id in (anna, bert))
+
+
+def test_s46_it_is_clear_who_gets_which_password(run: Run, ring: Keyring, tmp_path: Path) -> None:
+    anna, bert = ring.person(), ring.person("bert")
+    wrong: list[tuple[str | Path, ...]] = [
+        (), ("anna.smith", "bert"), ("anna.smith", "bert", "--password-stdin"), ("anna.smith", "--from", tmp_path / "x"),
+        ("--from", tmp_path / "x", "--password-stdin"), ("--from", tmp_path / "not-there"),
+        ("anna.smith", "bert", "--suggest", "--yes", "--reason", "x"),
+    ]  # fmt: skip
+    for arguments in wrong:
+        done = run("users", "password", *arguments)
+        assert (done.code, done.out) == (2, ""), arguments
+    unknown = run("users", "password", "anna.smith", "nobody", "--suggest", "--yes")
+    # nobody there to answer is no yes
+    unasked = run("users", "password", "anna.smith", "bert", "--suggest")
+    assert [(done.code, done.out.strip()) for done in (unknown, unasked)] == [(1, "")] * 2
+    assert "2 people (anna.smith, bert). Go on?" in unasked.err
+    assert all(ring.knows(user_id, OLD) for user_id in (anna, bert))
+
+
+def test_s47_suggestions_that_are_not_set(run: Run, ring: Keyring) -> None:
+    anna, bert = ring.person(), ring.person("bert")
+    one = run("users", "suggest-password", "anna.smith")
+    assert (one.code, one.err) == (0, "")
+    assert flaws(one.out.removesuffix("\n"), Policy(), ["anna.smith"]) == ()
+    two = run("users", "suggest-password", "anna.smith", "bert")
+    lines = [line.split() for line in two.out.splitlines()]
+    assert lines[0] == ["ID", "USERNAME", "PASSWORD", "WHY"]
+    assert [line[:2] for line in lines[1:]] == [[str(anna), "anna.smith"], [str(bert), "bert"]]
+    assert all(flaws(line[2], Policy(), ["anna.smith"]) == () for line in lines[1:])
+    (item,) = run("users", "suggest-password", "bert", "--output", "json").json()["items"]
+    assert (item["id"], item["username"], flaws(item["password"], Policy())) == (bert, "bert", ())
+    assert [run("users", "suggest-password", *names).code for names in ((), ("bert", "nobody"))] == [2, 1]
+    assert all(ring.knows(user_id, OLD) for user_id in (anna, bert))
+    assert ring.audit() == []
+
+
 # ---------------------------------------------------------------- links
 def token(done: Result) -> str:
     address, _, secret = done.out.strip().partition("?token=")

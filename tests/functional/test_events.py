@@ -12,11 +12,16 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from syncd.model.caller import ITSELF
+from syncd.settings.root import StoreSettings
+from syncd.store.engine import open_engine, write
+from syncd.store.journal import Journal
 from tests.functional.daemon_process import ROOT, TOKEN, Daemon
 from tests.functional.test_daemon_real import PEOPLE, Site, synced
 from tests.servers.receiver import SECRET, Receiver
@@ -38,6 +43,18 @@ class EventSite(Site):
         super().write_config(**options)
         with self.config.open("a") as file:
             file.write(WEBHOOK.format(url=self.receiver.url, secret=SECRET))
+
+    def journal(self, user_id: int, *, at: datetime) -> None:
+        """An event of then."""
+        engine = open_engine(StoreSettings(url=f"sqlite:///{self.folder / 'syncd.db'}"))
+        with write(engine) as connection:
+            Journal(connection, caller=ITSELF, at=at).note("user.updated", "user", user_id)
+        engine.dispose()
+
+    def status(self, *words: str) -> int:
+        """The exit code of a call."""
+        argv = [sys.executable, "-m", "syncd", "--config", str(self.config), *words]
+        return subprocess.run(argv, check=False, cwd=ROOT, capture_output=True, timeout=60).returncode
 
     def tail(self, *options: str) -> list[dict[str, Any]]:
         """Every event, straight from the store."""
@@ -193,6 +210,58 @@ def test_a_long_poll_hears_of_others_soon(site: EventSite) -> None:
     argv = [sys.executable, "-m", "syncd", "--config", str(site.config), "users", "enable", f"id:{user_id}"]
     assert heard(lambda: subprocess.run(argv, check=True, cwd=ROOT, capture_output=True, timeout=60)) < 2
     client.end()
+
+
+def test_a_receiver_that_is_down_shows_until_it_is_back(site: EventSite, receiver: Receiver) -> None:
+    """In health, metrics and on the command line; readiness stays, and a delivery can be given up."""
+    running = site.start()
+    synced(running)
+    running.until_health(lambda health: "hr" in health["webhooks"])
+    site.journal(1_000, at=datetime.now(UTC))
+    # with everything that the import has brought
+    receiver.until(lambda: bool(receiver.taken) and receiver.taken[-1]["subject"]["id"] == 1_000)
+    running.until_health(lambda health: health["webhooks"]["hr"]["pending"] == 0)
+    receiver.close()
+    site.journal(1, at=datetime.now(UTC) - timedelta(hours=1))
+    health = running.until_health(lambda health: health["webhooks"]["hr"]["status"] == "degraded")
+    assert (health["status"], health["current"], health["webhooks"]["hr"]["pending"]) == ("degraded", True, 1)
+    (problem,) = health["webhooks"]["hr"]["problems"]
+    assert (problem["code"], "syncd webhooks skip hr" in problem["advice"]) == ("webhook_failing", True)
+    assert (running.get("/healthz")[0], running.get("/readyz")[0], running.get("/readyz")[1]["status"]) == (200, 200, "ok")
+    metrics = running.text("/metrics")
+    assert 'syncd_webhook_pending_since_timestamp_seconds{webhook="hr"}' in metrics
+    assert 'syncd_webhook_deliveries_total{result="failed",webhook="hr"} 0.0' not in metrics
+    assert problem["advice"] in site.cli("status")
+
+    site.journal(2, at=datetime.now(UTC) - timedelta(hours=1))
+    skipped = json.loads(site.cli("--output", "json", "webhooks", "skip", "hr", "--reason", "the receiver refuses it"))
+    assert skipped["name"] == "hr"
+    (told,) = json.loads(site.cli("--output", "json", "audit", "list", "--action", "webhook.skipped"))["items"]
+    assert (told["reason"], told["after"]["last_event_id"]) == ("the receiver refuses it", skipped["through_id"])
+
+    back = Receiver(port=receiver.port)
+    try:
+        back.until(lambda: bool(back.taken))
+        # the one that was given up did not come
+        assert [event["subject"]["id"] for event in back.taken] == [2]
+        health = running.until_health(lambda health: health["status"] == "ok")
+        assert health["webhooks"]["hr"] | {"delivered_at": None} == {
+            "status": "ok", "pending": 0, "pending_since": None, "failures": 0, "last_error": None, "next_try_at": None,
+            "delivered_at": None, "problems": [],
+        }  # fmt: skip
+        metrics = running.text("/metrics")
+        assert 'syncd_webhook_pending_events{webhook="hr"} 0.0' in metrics
+        assert "syncd_webhook_pending_since_timestamp_seconds{" not in metrics
+        assert site.status("webhooks", "skip", "hr", "--reason", "nothing fails") == 1
+    finally:
+        back.close()
+    # a webhook that a reload removes is forgotten
+    text = site.config.read_text()
+    site.config.write_text(text[: text.index("[webhooks.hr]")])
+    running.signal(signal.SIGHUP)
+    running.until_logged("configuration taken over")
+    assert 'webhook="hr"' not in running.text("/metrics")
+    assert running.get("/healthz")[1]["webhooks"] == {}
 
 
 def test_events_and_webhooks_on_the_command_line(site: EventSite) -> None:

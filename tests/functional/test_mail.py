@@ -137,6 +137,32 @@ def test_the_outbox_can_be_looked_at_and_tried_again(site: MailSite) -> None:
     assert len(site.smtp.mails) == 2
 
 
+def test_administrators_see_and_retry_the_outbox_over_http(site: MailSite) -> None:
+    """A page at a time, and never what stands in a mail."""
+    site.smtp.answers["nobody@example.com"] = [REFUSED]
+    for to in ("ada@example.com", "nobody@example.com", "bob@example.com"):
+        site.office.queue(to, name="Confidential")
+    site.office.work()
+    api = Api(site.start())
+    status, page = api("GET", "/api/v1/mails?limit=2")
+    assert (status, [item["id"] for item in page["items"]]) == (200, [3, 2])
+    assert set(page["items"][0]) == {
+        "id", "kind", "state", "user_id", "recipient", "created_at", "due_at", "tries", "last_error", "sent_at",
+    }  # fmt: skip
+    assert "Confidential" not in json.dumps(page)
+    status, rest = api("GET", page["next"])
+    assert ([item["id"] for item in rest["items"]], rest["next"]) == ([1], None)
+    (failed,) = api("GET", "/api/v1/mails?state=failed")[1]["items"]
+    assert (failed["recipient"], failed["tries"], REFUSED in failed["last_error"]) == ("nobody@example.com", 1, True)
+    assert api("POST", "/api/v1/mails/1/retry")[0] == 404, "it was sent"
+    status, again = api("POST", "/api/v1/mails/2/retry")
+    assert (status, again["id"], again["tries"]) == (200, 2, 0)
+    site.smtp.wait(3)
+    assert ("mail.retried", "operator") in [(action, actor) for action, actor, _ in site.office.audit()]
+    assert api("GET", "/api/v1/mails", token=None)[0] == 401
+    assert site.cli("status", "--output", "json").json()["mail"]["status"] == "ok"
+
+
 # ---------------------------------------------------------------- check
 def test_check_connects_and_sends_a_test_mail(site: MailSite) -> None:
     server = f"127.0.0.1:{site.smtp.port}"
@@ -263,7 +289,8 @@ def test_s15_s41_a_mail_server_that_is_down_fails_neither_a_creation_nor_a_lock(
     organization, role = rows.organization("Corp"), rows.role("clerk")
     new = ada(site, organization=organization, unit=rows.unit(organization, "Office"), role=role)
     del new["invite"]
-    api = Api(site.start())
+    running = site.start()
+    api = Api(running)
     assert api("POST", "/api/v1/users", new | {"password": "Correct-Horse-7"})[0] == 201
     invited = new | {"username": "bob", "email": "bob@example.com", "invite": True}
     assert api("POST", "/api/v1/users", invited)[0] == 201
@@ -271,6 +298,13 @@ def test_s15_s41_a_mail_server_that_is_down_fails_neither_a_creation_nor_a_lock(
         assert api("POST", "/api/v1/sessions", {"username": "ada", "password": "wrong"}, token=None)[0] in (401, 429)
     status, user = api("GET", "/api/v1/users/1")
     assert (status, user["auth_status"]) == (200, "locked")
+    metrics = running.text_with("/metrics", "syncd_users_locked_total 1.0")
+    refused, limited = (
+        float(re.search(rf'syncd_logins_total{{result="{result}"}} (\S+)', metrics)[1])  # type: ignore[index]
+        for result in ("refused", "limited")
+    )
+    assert (refused + limited, refused > 0) == (10, True)
+    assert "syncd_mails_waiting_since_timestamp_seconds 1" in running.text_with("/metrics", "syncd_mails_queued 2.0")
     assert {mail.kind.value for mail in site.office.listed()} == {"invitation", "locked"}
     site.smtp.start()
     site.cli("mail", "retry", *(str(mail.id) for mail in site.office.listed()))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
+import pytest
+
 from syncd.errors import ConnectionRefusedByServerError
 from syncd.model.checks import CheckLine, CheckStatus
 from syncd.model.entry import Entry
@@ -82,6 +84,7 @@ class FakeDirectory:
 
 def settings(**more: object) -> DirectorySettings:
     base = {"urls": ["ldap://a", "ldap://b"], "base_dn": "dc=x", "organization": "Example Corp", "users": {"base_dn": PEOPLE}}
+    base |= {"tls": {"starttls": True}}
     return DirectorySettings.model_validate(base | more)
 
 
@@ -204,3 +207,29 @@ def test_the_feed_is_told_once_for_the_directory() -> None:
     assert line.text.startswith("timestamp: ")
     ((status, text),) = samples(checked(FakeDirectory({"users": [person("anna")]}), feed="timestamp"), "feed")
     assert (status, text) == ("pass", "timestamp: chosen by `feed`")
+
+
+@pytest.mark.parametrize(
+    ("urls", "tls", "said"),
+    [
+        (
+            ["ldap://a", "ldap://b"],
+            {},
+            "people of this directory cannot log in: no password is sent without TLS, which ldap://a,",
+        ),
+        (
+            ["ldaps://a", "ldap://b"],
+            {},
+            "logins cannot use every server: no password is sent without TLS, which ldap://b would",
+        ),
+        (["LDAP://a"], {}, "people of this directory cannot log in"),
+        (["ldaps://a"], {}, None),
+        (["ldap://a"], {"starttls": True}, None),
+        (["ldap://a"], {"plain_logins": True}, None),
+    ],
+)
+def test_a_directory_whose_people_cannot_log_in_is_told(urls: list[str], tls: dict[str, bool], said: str | None) -> None:
+    directory = FakeDirectory({"users": [person("anna")]})
+    lines = [each.line for each in checked(directory, urls=urls, tls=tls) if each.line.name == "login"]
+    assert [(line.status, line.text.startswith(said or "-")) for line in lines] == ([(CheckStatus.WARN, True)] if said else [])
+    assert all("tls.starttls = true" in line.advice for line in lines)

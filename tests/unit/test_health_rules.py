@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 
 from syncd.model.hold import HeldPlan, Kind, Objection, PlanState
+from syncd.model.mail import MailsWaiting
 from syncd.model.run import Mode, Outcome, Run, Trigger
-from syncd.services.health import DaemonFacts, DirectoryFacts, HealthReport, Status, assess
+from syncd.model.webhook import WebhookStanding, WebhookState
+from syncd.services.health import DaemonFacts, DirectoryFacts, HealthReport, assess
+from syncd.services.health_deliveries import DeliveryFacts
+from syncd.services.problem import Status
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -205,3 +209,51 @@ def test_the_lag_is_counted_from_the_start_of_the_last_complete_run() -> None:
 
 def test_a_clock_that_was_set_back_gives_no_negative_age() -> None:
     assert report(corp(run(Outcome.SUCCEEDED, minutes_ago=-5))).directories[0].age == 0
+
+
+# ---------------------------------------------------------------- what goes out
+def webhook(*, minutes_ago: float | None, failures: int = 3) -> WebhookStanding:
+    state = WebhookState(
+        name="hr", position=3, tried_through=9, failures=failures, next_try_at=None, claimed_until=None,
+        last_error="the receiver answered 500", delivered_at=None,
+    )  # fmt: skip
+    since = None if minutes_ago is None else NOON - timedelta(minutes=minutes_ago)
+    return WebhookStanding(name="hr", state=state, newest=9, pending=int(since is not None), pending_since=since)
+
+
+def delivering(facts: DeliveryFacts, **daemon_facts: Any) -> HealthReport:
+    return assess(NOON, daemon(**daemon_facts), (corp(run(Outcome.SUCCEEDED, minutes_ago=2)),), facts)
+
+
+@pytest.mark.parametrize(
+    ("minutes_ago", "failures", "status"),
+    [
+        (16, 3, Status.DEGRADED),
+        (15, 3, Status.OK),
+        # it has only just begun with what is old
+        (600, 0, Status.OK),
+        (None, 0, Status.OK),
+    ],
+)
+def test_a_webhook_that_fails_for_long_degrades_and_never_fails(
+    minutes_ago: float | None, failures: int, status: Status
+) -> None:
+    found = delivering(DeliveryFacts(webhooks=(webhook(minutes_ago=minutes_ago, failures=failures),)))
+    assert (found.status, found.http_status, found.current) == (status, 200, True)
+    problems = found.webhooks[0].problems
+    assert [problem.code for problem in problems] == (["webhook_failing"] if status is Status.DEGRADED else [])
+    assert all("the receiver answered 500" in each.message and "syncd webhooks skip hr" in each.advice for each in problems)
+
+
+@pytest.mark.parametrize(("minutes_ago", "status"), [(16, Status.DEGRADED), (15, Status.OK), (None, Status.OK)])
+def test_mail_that_waits_for_long_degrades_and_never_fails(minutes_ago: float | None, status: Status) -> None:
+    since = None if minutes_ago is None else NOON - timedelta(minutes=minutes_ago)
+    found = delivering(DeliveryFacts(mail=MailsWaiting(count=2, since=since)))
+    assert found.mail is not None
+    assert (found.status, found.http_status, found.mail.status) == (status, 200, status)
+    assert [problem.code for problem in found.mail.problems] == (["mail_waiting"] if status is Status.DEGRADED else [])
+
+
+def test_a_failed_daemon_stays_failed_whatever_goes_out() -> None:
+    found = delivering(DeliveryFacts(webhooks=(webhook(minutes_ago=60),)), store_reachable=False)
+    assert (found.status, found.http_status) == (Status.FAILED, 503)

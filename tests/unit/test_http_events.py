@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient
 
-from syncd.errors import CursorExpiredError, DatabaseUnavailableError
+from syncd.errors import CursorExpiredError, DatabaseUnavailableError, WebhookNotBlockedError
 from syncd.http import waiting
 from syncd.http.waiting import NEW_EVENTS, NewEvents
 from syncd.model.caller import Caller
 from syncd.model.events import Event, EventPage, wanted
 from syncd.model.permission import Permission
-from syncd.model.webhook import WebhookView
+from syncd.model.webhook import WebhookSkip, WebhookView
 from syncd.services.events import cursor_of, parse_cursor
 from tests.fakes.edge import START, until
 from tests.fakes.host import FakeHost, Serve
@@ -257,14 +257,36 @@ async def test_a_stop_lets_everybody_go(client: TestClient, ask: Ask) -> None:
 # ---------------------------------------------------------------- webhooks
 async def test_webhooks_are_listed(client: TestClient, host: FakeHost, reader: dict[str, str]) -> None:
     view = WebhookView(
-        name="hr", url="https://hr.example.com/", types=("user.*",), state="failing", cursor=cursor_of(3), failures=2,
-        next_try_at=START, last_error="the receiver answered 500", delivered_at=None,
+        name="hr", url="https://hr.example.com/", types=("user.*",), state="failing", cursor=cursor_of(3), last_event_id=3,
+        pending=4, pending_since=START, failures=2, next_try_at=START,
+        last_error="the receiver answered 500", delivered_at=None,
     )  # fmt: skip
     host.management.webhooks = SimpleNamespace(list=lambda: [view])
     (item,) = (await (await client.get("/api/v1/webhooks", headers=reader)).json())["items"]
-    assert (item["name"], item["state"], item["failures"], item["last_error"]) == (
-        "hr",
-        "failing",
-        2,
-        "the receiver answered 500",
-    )
+    assert (item["name"], item["state"], item["failures"], item["last_error"], item["last_event_id"], item["pending"]) == (
+        "hr", "failing", 2, "the receiver answered 500", 3, 4,
+    )  # fmt: skip
+    assert item["pending_since"] == "2026-03-02T12:00:00Z"
+
+
+async def test_a_delivery_is_given_up_by_whoever_may_and_with_a_reason(
+    client: TestClient, host: FakeHost, reader: dict[str, str]
+) -> None:
+    asked: list[tuple[str, str, str]] = []
+
+    def skip(name: str, *, reason: str, caller: Caller) -> WebhookSkip:
+        asked.append((name, reason, caller.name))
+        if len(asked) > 1:
+            raise WebhookNotBlockedError
+        return WebhookSkip(name=name, after_id=3, through_id=9)
+
+    host.management.webhooks = SimpleNamespace(skip=skip)
+    path, body = "/api/v1/webhooks/hr/skip", {"reason": "the receiver refuses it"}
+    assert (await client.post(path, json=body, headers=reader)).status == 403
+    administrator = logged_in(host, Caller(name="root", user_id=1, everything=True))
+    assert (await client.post(path, json={}, headers=administrator)).status == 422
+    answer = await client.post(path, json=body, headers=administrator)
+    assert (answer.status, await answer.json()) == (200, {"name": "hr", "after_id": 3, "through_id": 9})
+    answer = await client.post(path, json=body, headers=administrator)
+    assert (answer.status, (await answer.json())["code"]) == (409, "webhook_not_blocked")
+    assert asked == [("hr", "the receiver refuses it", "root")] * 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,9 +12,12 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from syncd.model.hold import PlanState
+from syncd.model.mail import MailsWaiting
 from syncd.model.records import DirectoryPresence
 from syncd.model.run import Outcome
+from syncd.model.webhook import WebhookStanding, WebhookState
 from syncd.services.health import RunningFacts
+from syncd.services.health_deliveries import DeliveryFacts
 from tests.fakes.edge import START
 from tests.fakes.host import FakeHost, Serve
 
@@ -200,3 +204,63 @@ async def test_no_secret_is_in_a_health_answer(host: FakeHost, client: TestClien
     host.attempt = host.runs.add(outcome=Outcome.FAILED, started_at=START, finished_at=START)
     text = json.dumps(await (await client.get("/healthz")).json()) + await (await client.get("/metrics")).text()
     assert host.token not in text
+
+
+# ---------------------------------------------------------------- what goes out
+def failing_webhook() -> WebhookStanding:
+    state = WebhookState(
+        name="hr", position=3, tried_through=9, failures=3, next_try_at=START, claimed_until=None,
+        last_error="the receiver answered 500", delivered_at=None,
+    )  # fmt: skip
+    return WebhookStanding(name="hr", state=state, newest=9, pending=4, pending_since=START - timedelta(hours=1))
+
+
+async def test_health_tells_of_webhooks_and_mail_and_readiness_stays(host: FakeHost, client: TestClient) -> None:
+    host.complete = host.runs.complete(at=START - timedelta(minutes=2))
+    waiting = MailsWaiting(count=2, since=START - timedelta(hours=1))
+    host.deliveries = DeliveryFacts(webhooks=(failing_webhook(),), mail=waiting)
+    answer = await client.get("/healthz")
+    body = await answer.json()
+    assert (answer.status, body["status"], body["current"], body["problems"]) == (200, "degraded", True, [])
+    hr = body["webhooks"]["hr"]
+    assert [problem["code"] for problem in hr.pop("problems")] == ["webhook_failing"]
+    assert hr == {
+        "status": "degraded", "pending": 4, "pending_since": "2026-03-02T11:00:00Z", "failures": 3,
+        "last_error": "the receiver answered 500", "next_try_at": "2026-03-02T12:00:00Z", "delivered_at": None,
+    }  # fmt: skip
+    assert [problem["code"] for problem in body["mail"].pop("problems")] == ["mail_waiting"]
+    assert body["mail"] == {"status": "degraded", "waiting": 2, "waiting_since": "2026-03-02T11:00:00Z"}
+    answer = await client.get("/readyz")
+    assert (answer.status, (await answer.json())["status"]) == (200, "ok")
+
+
+async def test_metrics_of_a_webhook_begin_at_zero_and_go_with_it(host: FakeHost, client: TestClient) -> None:
+    host.metrics.declare_webhook("hr")
+    host.metrics.webhook_tried("hr", taken=False)
+    host.metrics.webhook_seen(failing_webhook())
+    text = await (await client.get("/metrics")).text()
+    for line in (
+        'syncd_webhook_deliveries_total{result="delivered",webhook="hr"} 0.0',
+        'syncd_webhook_deliveries_total{result="failed",webhook="hr"} 1.0',
+        'syncd_webhook_pending_events{webhook="hr"} 4.0',
+        'syncd_webhook_pending_since_timestamp_seconds{webhook="hr"}',
+    ):
+        assert line in text
+    host.metrics.webhook_seen(replace(failing_webhook(), pending=0, pending_since=None))
+    text = await (await client.get("/metrics")).text()
+    assert 'syncd_webhook_pending_events{webhook="hr"} 0.0' in text
+    assert "syncd_webhook_pending_since_timestamp_seconds{" not in text
+    host.metrics.forget_webhook("hr")
+    assert 'webhook="hr"' not in await (await client.get("/metrics")).text()
+
+
+async def test_metrics_of_logins_and_locks_begin_at_zero(host: FakeHost, client: TestClient) -> None:
+    text = await (await client.get("/metrics")).text()
+    for result in ("granted", "refused", "expired", "unavailable", "limited"):
+        assert f'syncd_logins_total{{result="{result}"}} 0.0' in text
+    assert "syncd_users_locked_total 0.0" in text
+    assert "\nsyncd_mails_waiting_since_timestamp_seconds " not in text
+    host.metrics.mails_wait(MailsWaiting(count=1, since=START))
+    text = await (await client.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})).text()
+    families = {family.name: family.samples for family in parse_openmetrics(text)}
+    assert [sample.value for sample in families["syncd_mails_waiting_since_timestamp_seconds"]] == [START.timestamp()]

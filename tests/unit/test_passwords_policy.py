@@ -151,6 +151,7 @@ def test_s47_a_suggestion_satisfies_any_policy(policy: Policy, names: list[str])
     assert flaws(password, policy, names) == ()
     assert prepared(password) == password
     assert not set(password) & set("0OoIl1|2Zz5Ss8B")
+    assert password[0].isalnum(), "else a CSV file would have it with an apostrophe"
 
 
 def test_s47_suggestions_differ_and_are_strong() -> None:

@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from syncd.mapping.members import PackedValues
-from syncd.model.plan import Action, Creation, NewFields, PersonChange, Plan
+from syncd.model.creation import Creation, NewFields
+from syncd.model.plan import Action, PersonChange, Plan
 from syncd.model.records import FieldValue, PersonRecord
 from syncd.reconcile.people import diff_person
 

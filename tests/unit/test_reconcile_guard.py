@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from syncd.model.creation import NewFields
 from syncd.model.hold import Kind, Objection
-from syncd.model.plan import Action, Link, NewFields, PersonChange, Plan, StructureChange
+from syncd.model.plan import Action, Link, PersonChange, Plan, StructureChange
 from syncd.model.records import FOREVER, OrganizationRecord, RoleIdentifierRecord, UnitRecord
 from syncd.reconcile.guard import allowed, blanked_fields, judge, judge_purge, limits_of, renames
 from syncd.settings.directory import SafetySettings

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from syncd.model.creation import NewFields
 from syncd.model.hold import ChangeRow
-from syncd.model.plan import Action, Link, NameRelease, NewFields, PersonChange, Plan, StructureChange
+from syncd.model.plan import Action, Link, NameRelease, PersonChange, Plan, StructureChange
 from syncd.model.records import (
     DirectoryPresence,
     Issue,

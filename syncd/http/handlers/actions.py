@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice
+from typing import TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel
 
 from syncd.errors import StoreError
-from syncd.http.blocking import STORE_CALLS
+from syncd.http.blocking import STORE_CALLS, StoreCalls
 from syncd.http.context import HOST
 from syncd.http.responses import json_response
 from syncd.http.routing import Handler, caller_of, etag_of, if_match, part_of
@@ -26,8 +27,10 @@ from syncd.http.schemas_actions import (
     UnlinkRequest,
 )
 from syncd.http.schemas_users import UserPath
-from syncd.model.actions import NEEDS_REASON, Action, BulkResult, Result, RowResult
+from syncd.model.actions import NEEDS_REASON, Action, Result, RowResult, counts
 from syncd.services.actions import ActionService
+
+R = TypeVar("R", bound=RowResult)
 
 # people of one call into the store: an action for a thousand must not keep others from theirs, or run into their time limit
 STEP = 25
@@ -65,7 +68,8 @@ def for_many(action: Action) -> Handler:
         body = part_of(request, request_for(action, many=True))
         assert isinstance(body, (ManyRequest, TakingManyRequest))
         results = await _act_on_many(request, action, body)
-        return json_response(_bulk(BulkResult(action=action, results=results)))
+        told = [ActionResource.model_validate(row) for row in results]
+        return json_response(BulkResource(action=action, results=told, **counts(results)))
 
     handle.__name__ = f"{action.value.replace('-', '_')}_users"
     return handle
@@ -98,29 +102,22 @@ async def _act_on_many(request: web.Request, action: Action, body: ManyRequest |
         chosen = partial(service.chosen, matching=body.filter, count=body.count)
     ids = await call(chosen, name="choose users")
     rows = service.rows(action, ids, caller=caller_of(request), reason=body.reason)
-    results: list[RowResult] = []
+    return await in_steps(call, rows, ids, made=RowResult, name=f"{action.value} users", step=STEP)
+
+
+async def in_steps(
+    call: StoreCalls, rows: Iterator[R], ids: Sequence[int], *, made: type[R], name: str, step: int
+) -> Sequence[R]:
+    """The rows, so many in one call; where a call fails, what was done before must be told, so that is no problem document."""
+    results: list[R] = []
     while len(results) < len(ids):
         try:
-            results += await call(lambda: list(islice(rows, STEP)), name=f"{action.value} users")
+            results += await call(lambda: list(islice(rows, step)), name=name)
         except StoreError as error:
-            # what was done before must be told, so this is no problem document
-            results += [_unknown(user_id, error) for user_id in ids[len(results) :]]
+            message = f"{error.message}; look whether it was done"
+            unknown = partial(made, result=Result.REFUSED, code=error.code, message=message)
+            results += [unknown(id=user_id) for user_id in ids[len(results) :]]
     return results
-
-
-def _unknown(user_id: int, error: StoreError) -> RowResult:
-    message = f"{error.message}; look whether it was done"
-    return RowResult(id=user_id, result=Result.REFUSED, code=error.code, message=message)
-
-
-def _bulk(done: BulkResult) -> BulkResource:
-    return BulkResource(
-        action=done.action,
-        results=[ActionResource.model_validate(row) for row in done.results],
-        changed=done.count(Result.CHANGED),
-        unchanged=done.count(Result.UNCHANGED),
-        refused=done.count(Result.REFUSED),
-    )
 
 
 def _service(request: web.Request) -> ActionService:

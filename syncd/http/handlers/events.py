@@ -10,8 +10,17 @@ from aiohttp import web
 from syncd.http.blocking import STORE_CALLS
 from syncd.http.context import HOST
 from syncd.http.responses import json_response
-from syncd.http.routing import part_of
-from syncd.http.schemas_events import EventFeedPage, EventResource, EventsQuery, WebhookList, WebhookResource
+from syncd.http.routing import caller_of, part_of
+from syncd.http.schemas_events import (
+    EventFeedPage,
+    EventResource,
+    EventsQuery,
+    WebhookList,
+    WebhookPath,
+    WebhookResource,
+    WebhookSkipResource,
+)
+from syncd.http.schemas_plans import DecisionRequest
 from syncd.http.waiting import NEW_EVENTS
 from syncd.model.events import EventPage
 from syncd.services.events import NOW, cursor_of, shown
@@ -38,6 +47,14 @@ async def list_webhooks(request: web.Request) -> web.Response:
     """The configured webhooks."""
     found = await request.app[STORE_CALLS](request.app[HOST].management.webhooks.list, name="list webhooks")
     return json_response(WebhookList(items=[WebhookResource.model_validate(webhook) for webhook in found]))
+
+
+async def skip_delivery(request: web.Request) -> web.Response:
+    """Give up on the delivery that blocks a webhook."""
+    name, reason = part_of(request, WebhookPath).name, part_of(request, DecisionRequest).reason
+    skip = partial(request.app[HOST].management.webhooks.skip, name, reason=reason, caller=caller_of(request))
+    skipped = await request.app[STORE_CALLS](skip, name="skip delivery")
+    return json_response(WebhookSkipResource.model_validate(skipped))
 
 
 async def _page(request: web.Request, after: str | None, types: list[str], limit: int) -> EventPage:

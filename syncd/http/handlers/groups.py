@@ -11,12 +11,11 @@ from syncd.http.blocking import STORE_CALLS
 from syncd.http.context import HOST
 from syncd.http.responses import json_response, link_to, next_page
 from syncd.http.routing import caller_of, etag_of, if_match, part_of
-from syncd.http.schemas_structure import (
+from syncd.http.schemas_groups import (
     GroupPage,
     GroupPatch,
     GroupRequest,
     GroupResource,
-    ListQuery,
     MemberPage,
     MemberPath,
     MemberResource,
@@ -24,11 +23,8 @@ from syncd.http.schemas_structure import (
     MembersQuery,
     MembersRemoval,
     MembersRequest,
-    RemovalQuery,
-    StructurePath,
-    changes_of,
-    flat,
 )
+from syncd.http.schemas_structure import ListQuery, RemovalQuery, StructurePath, changes_of, flat
 from syncd.model.structure import Group, GroupFields, Window
 from syncd.services.groups import GroupService
 

@@ -18,15 +18,19 @@ from syncd.http.schemas_health import (
     DirectoryReadyResource,
     HealthResource,
     HeldPlanSummary,
+    MailHealthResource,
     ProbeResource,
     ProblemItem,
     ReadyResource,
     RunningSummary,
     RunSummary,
+    WebhookHealthResource,
 )
 from syncd.model.hold import HeldPlan
 from syncd.model.run import Run
-from syncd.services.health import DirectoryHealth, HealthReport, Problem, RunningFacts, Status
+from syncd.services.health import DirectoryHealth, HealthReport, RunningFacts
+from syncd.services.health_deliveries import MailHealth, WebhookHealth
+from syncd.services.problem import Problem, Status
 
 
 async def livez(request: web.Request) -> web.Response:
@@ -55,7 +59,9 @@ async def metrics(request: web.Request) -> web.Response:
 
 def ready_resource(report: HealthReport) -> ReadyResource:
     """What stands in the way, by directory; what is a problem and does not, too."""
-    status: Literal["ok", "degraded", "unavailable"] = "degraded" if report.status is Status.DEGRADED else "ok"
+    # what goes out has no part in it: whoever asks here is served as well as ever
+    degraded = any(directory.status is not Status.OK for directory in report.directories)
+    status: Literal["ok", "degraded", "unavailable"] = "degraded" if degraded else "ok"
     return ReadyResource(
         status=status if report.http_status == 200 else "unavailable",
         problems=_problems(report.problems),
@@ -76,6 +82,31 @@ def health_resource(report: HealthReport) -> HealthResource:
         started_at=report.daemon.started_at,
         problems=_problems(report.problems),
         directories={directory.name: _directory(directory) for directory in report.directories},
+        webhooks={webhook.standing.name: _webhook(webhook) for webhook in report.webhooks},
+        mail=_mail(report.mail) if report.mail else None,
+    )
+
+
+def _webhook(health: WebhookHealth) -> WebhookHealthResource:
+    standing, state = health.standing, health.standing.state
+    return WebhookHealthResource(
+        status="degraded" if health.problems else "ok",
+        pending=standing.pending,
+        pending_since=standing.pending_since,
+        failures=standing.failures,
+        last_error=standing.last_error,
+        next_try_at=state.next_try_at if state else None,
+        delivered_at=state.delivered_at if state else None,
+        problems=_problems(health.problems),
+    )
+
+
+def _mail(health: MailHealth) -> MailHealthResource:
+    return MailHealthResource(
+        status="degraded" if health.problems else "ok",
+        waiting=health.waiting.count,
+        waiting_since=health.waiting.since,
+        problems=_problems(health.problems),
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from aiohttp import web
 
-from syncd.errors import ForbiddenError
+from syncd.errors import ForbiddenError, LoginRefusedError, PasswordExpiredError, TooManyRequestsError
 from syncd.http.blocking import STORE_CALLS
 from syncd.http.clientaddress import client_address
 from syncd.http.context import HOST
@@ -28,7 +29,7 @@ from syncd.http.schemas_login import (
 )
 from syncd.http.schemas_plans import DecisionRequest
 from syncd.model.caller import Caller
-from syncd.model.login import Origin, Session
+from syncd.model.login import LoginResult, Origin, Session
 from syncd.services.management import Management
 
 SESSIONS = "/api/v1/sessions"
@@ -36,6 +37,11 @@ SESSIONS = "/api/v1/sessions"
 
 async def log_in(request: web.Request) -> web.Response:
     """Begin a session."""
+    with _counted(request):
+        return await _log_in(request)
+
+
+async def _log_in(request: web.Request) -> web.Response:
     began = asyncio.get_running_loop().time()
     wanted, management = part_of(request, LoginRequest), request.app[HOST].management
     address = client_address(request, trusted_proxies=management.trusted_proxies)
@@ -55,6 +61,26 @@ async def log_in(request: web.Request) -> web.Response:
         ),
     )
     return json_response(resource, status=201, headers={"Location": f"{SESSIONS}/{done.session.id}"})
+
+
+@contextmanager
+def _counted(request: web.Request) -> Iterator[None]:
+    """Count how a try to log in is answered."""
+    result = LoginResult.UNAVAILABLE
+    try:
+        yield
+        result = LoginResult.GRANTED
+    except LoginRefusedError:
+        result = LoginResult.REFUSED
+        raise
+    except PasswordExpiredError:
+        result = LoginResult.EXPIRED
+        raise
+    except TooManyRequestsError:
+        result = LoginResult.LIMITED
+        raise
+    finally:
+        request.app[HOST].metrics.login_answered(result)
 
 
 # ---------------------------------------------------------------- one's own

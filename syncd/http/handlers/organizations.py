@@ -10,18 +10,15 @@ from syncd.http.blocking import STORE_CALLS
 from syncd.http.context import HOST
 from syncd.http.responses import json_response, link_to, next_page
 from syncd.http.routing import caller_of, etag_of, if_match, part_of
-from syncd.http.schemas_plans import DecisionRequest
-from syncd.http.schemas_structure import (
+from syncd.http.schemas_organizations import (
     OrganizationPage,
     OrganizationPatch,
     OrganizationRequest,
     OrganizationResource,
     OrganizationsQuery,
-    RemovalQuery,
-    StructurePath,
-    changes_of,
-    flat,
 )
+from syncd.http.schemas_plans import DecisionRequest
+from syncd.http.schemas_structure import RemovalQuery, StructurePath, changes_of, flat
 from syncd.model.structure import Organization, OrganizationFields, Window
 from syncd.services.organizations import OrganizationService
 

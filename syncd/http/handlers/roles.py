@@ -10,11 +10,10 @@ from syncd.http.blocking import STORE_CALLS
 from syncd.http.context import HOST
 from syncd.http.responses import json_response, link_to, next_page
 from syncd.http.routing import caller_of, etag_of, if_match, part_of
-from syncd.http.schemas_structure import (
+from syncd.http.schemas_roles import (
     IdentifiersQuery,
     PermissionList,
     PermissionResource,
-    RemovalQuery,
     RoleIdentifierPage,
     RoleIdentifierResource,
     RolePage,
@@ -22,10 +21,8 @@ from syncd.http.schemas_structure import (
     RoleRequest,
     RoleResource,
     RolesQuery,
-    StructurePath,
-    changes_of,
-    flat,
 )
+from syncd.http.schemas_structure import RemovalQuery, StructurePath, changes_of, flat
 from syncd.model.structure import Role, RoleFields, Window
 from syncd.services.people import MappedIdentifier
 from syncd.services.roles import RoleService

@@ -10,17 +10,8 @@ from syncd.http.blocking import STORE_CALLS
 from syncd.http.context import HOST
 from syncd.http.responses import json_response, link_to, next_page
 from syncd.http.routing import caller_of, etag_of, if_match, part_of
-from syncd.http.schemas_structure import (
-    RemovalQuery,
-    StructurePath,
-    UnitPage,
-    UnitPatch,
-    UnitRequest,
-    UnitResource,
-    UnitsQuery,
-    changes_of,
-    flat,
-)
+from syncd.http.schemas_structure import RemovalQuery, StructurePath, changes_of, flat
+from syncd.http.schemas_units import UnitPage, UnitPatch, UnitRequest, UnitResource, UnitsQuery
 from syncd.model.structure import Unit, UnitFields, UnitFilter, Window
 from syncd.services.units import UnitService
 

@@ -26,7 +26,7 @@ from syncd.model.export import ExportFormat, ExportJob, ExportRequest, ExportSta
 from syncd.model.views import Page, PersonView, UserOrder
 from syncd.services.export import person_json
 from syncd.services.exports import ExportService
-from syncd.services.userlists import UserListService, wanted_people
+from syncd.services.userlists import UserListService
 
 USERS, EXPORTS = "/api/v1/users", "/api/v1/exports"
 
@@ -36,7 +36,7 @@ async def list_users(request: web.Request) -> web.Response:
     query, lists = part_of(request, ListOfUsersQuery), _lists(request)
 
     def look() -> tuple[Page[PersonView], int | None]:
-        wanted = wanted_people(
+        wanted = lists.wanted(
             filter=query.filter or "", search=query.search, view=query.view, directory=query.directory, role=query.role,
             group=query.group, organization=query.organization, unit=query.unit,
         )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from syncd.http.routing import Route
-from syncd.http.table import actions, directories, events, keys, login, me, passwords, structure, sync, userlists, users
+from syncd.http.table import actions, directories, events, keys, login, mails, me, passwords, structure, sync, userlists, users
 
 ROUTES: tuple[Route, ...] = (
     *sync.ROUTES,
@@ -17,4 +17,5 @@ ROUTES: tuple[Route, ...] = (
     *me.ROUTES,
     *directories.ROUTES,
     *events.ROUTES,
+    *mails.ROUTES,
 )

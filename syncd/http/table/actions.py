@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from syncd.http.handlers import access, actions
+from syncd.http.handlers import access, actions, bulk
 from syncd.http.routing import Route
 from syncd.http.schemas_access import AccessQuery, AccessResource
 from syncd.http.schemas_actions import (
@@ -11,6 +11,15 @@ from syncd.http.schemas_actions import (
     LinkRequest,
     LinkResource,
     UnlinkRequest,
+)
+from syncd.http.schemas_bulk import (
+    LinksRequest,
+    LinksResource,
+    PasswordsRequest,
+    PasswordsResource,
+    SuggestionsRequest,
+    SuggestionsResource,
+    UnlinksRequest,
 )
 from syncd.http.schemas_users import UserPath
 from syncd.model.actions import Action
@@ -27,6 +36,11 @@ _ACTIONS = {
     Action.DELETE: (Permission.USERS_DELETE, "Delete", ""),
 }
 _FOR_ONE = (Action.ENABLE, Action.DISABLE, Action.ACTIVATE, Action.RESET_PASSWORD)
+
+# a hundred passwords of 128 characters, and a thousand DNs, in whatever way JSON writes them
+_PASSWORDS_BODY = 256 * 1024
+_LINKS_BODY = 1024 * 1024
+_ROWS = "One result for each of them; a refused one stops no other."
 
 _CONFLICT = {409: "Not on oneself, not on the last administrator, or the user's state does not allow it."}
 
@@ -58,14 +72,68 @@ def _for_many(action: Action) -> Route:
         summary=f"{verb} many users{more}",
         tag="users",
         body=actions.request_for(action, many=True),
-        responses={200: ("One result for each of them; a refused one stops no other.", BulkResource)},
+        responses={200: (_ROWS, BulkResource)},
         problems={409: "The filter means another number of people."},
     )
 
 
+_PASSWORDS = (
+    Route(
+        method="POST",
+        path=f"{USERS}/actions/change-password",
+        handler=bulk.change_user_passwords,
+        permission=Permission.USERS_PASSWORD,
+        summary="Give many enabled users a password, those with none a suggested one; sessions end, mails say that it changed",
+        tag="users",
+        body=PasswordsRequest,
+        max_body=_PASSWORDS_BODY,
+        responses={200: (_ROWS, PasswordsResource)},
+        secret=True,
+    ),
+    Route(
+        method="POST",
+        path=f"{USERS}/actions/suggest-password",
+        handler=bulk.suggest_user_passwords,
+        permission=Permission.USERS_PASSWORD,
+        summary="A random password for each of many users; none is set",
+        tag="users",
+        body=SuggestionsRequest,
+        responses={200: ("One for each of them.", SuggestionsResource)},
+        secret=True,
+    ),
+)
+
+_LINKS = (
+    Route(
+        method="POST",
+        path=f"{USERS}/actions/link",
+        handler=bulk.link_users,
+        permission=Permission.USERS_LINK,
+        summary="Make entries of a directory, which are other users', those of these users",
+        tag="users",
+        body=LinksRequest,
+        max_body=_LINKS_BODY,
+        responses={200: (_ROWS, LinksResource)},
+        problems={404: "There is no such directory."},
+    ),
+    Route(
+        method="POST",
+        path=f"{USERS}/actions/unlink",
+        handler=bulk.unlink_users,
+        permission=Permission.USERS_LINK,
+        summary="Make the entries that many users have of one directory users of their own",
+        tag="users",
+        body=UnlinksRequest,
+        responses={200: (_ROWS, LinksResource)},
+        problems={404: "There is no such directory."},
+    ),
+)
+
 ROUTES: tuple[Route, ...] = (
     # before those with an id in the same place
     *(_for_many(action) for action in Action),
+    *_PASSWORDS,
+    *_LINKS,
     *(_for_one(action) for action in _FOR_ONE),
     Route(
         method="POST",

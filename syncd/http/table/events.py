@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from syncd.http.handlers import events
 from syncd.http.routing import Route
-from syncd.http.schemas_events import EventFeedPage, EventsQuery, WebhookList
+from syncd.http.schemas_events import EventFeedPage, EventsQuery, WebhookList, WebhookPath, WebhookSkipResource
+from syncd.http.schemas_plans import DecisionRequest
 from syncd.model.permission import Permission
 
 ROUTES: tuple[Route, ...] = (
@@ -32,5 +33,17 @@ ROUTES: tuple[Route, ...] = (
         summary="Receivers of events, and how they stand",
         tag="events",
         responses={200: ("All that are configured.", WebhookList)},
+    ),
+    Route(
+        method="POST",
+        path=f"{events.WEBHOOKS}/{{name}}/skip",
+        handler=events.skip_delivery,
+        permission=Permission.WEBHOOKS_WRITE,
+        summary="Give up on the delivery that fails and blocks all that follow it",
+        tag="events",
+        params=WebhookPath,
+        body=DecisionRequest,
+        responses={200: ("What was given up; the next delivery is tried at once.", WebhookSkipResource)},
+        problems={409: "No delivery to it has failed."},
     ),
 )

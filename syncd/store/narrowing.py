@@ -1,0 +1,123 @@
+"""Whom a list of people shows, in SQL: the conditions, and the few for whom they may hold where those are few."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, not_, or_, select, text
+
+from syncd.model.text import fold
+from syncd.model.userfilter import Test
+from syncd.model.views import UserFilter, UserState
+from syncd.store import filters
+from syncd.store import schema as t
+from syncd.store.among import among
+from syncd.store.gate import active, missing
+from syncd.store.matching import words_in
+
+_u, _i = t.users.c, t.identities.c
+# how many are few: whom to look up first, and then filter and sort
+FEW = 2000
+
+
+def narrowed(connection: Connection, wanted: UserFilter, *, now: datetime) -> list[ColumnElement[bool]] | None:
+    """Conditions on rows of `users`, the few for whom they may hold being one of them where they are few; None: nobody."""
+    conditions = dict(_conditions(wanted, now))
+    for name, seed in _seeds(wanted, now):
+        few = connection.execute(seed.limit(FEW + 1)).scalars().all()
+        if not few:
+            return None
+        if len(few) <= FEW:
+            # what found them need not be asked of each again
+            conditions.pop(name, None)
+            return [among(connection, _u.id, sorted(set(few))), *conditions.values()]
+    return list(conditions.values())
+
+
+def _conditions(wanted: UserFilter, now: datetime) -> Iterator[tuple[str, ColumnElement[bool]]]:
+    """By name."""
+    if wanted.state is not UserState.ALL:
+        yield "state", _in_state(wanted.state, now)
+    if wanted.directory is not None:
+        yield "directory", exists().where(_i.user_id == _u.id, _of_directory(wanted))
+    if words := fold(wanted.text).split():
+        yield "words", exists().where(t.user_search.c.user_id == _u.id, words_in(words))
+    for column, named, number in _belongings(wanted):
+        yield str(named), exists().where(column == _u.id, named == number)
+    if wanted.condition is not None:
+        yield "condition", filters.holds(wanted.condition)
+
+
+def _seeds(wanted: UserFilter, now: datetime) -> Iterator[tuple[str, Select[Any]]]:
+    """Queries of ids of everybody who may be meant, the cheap ones first, with the name of the condition that holds for exactly
+    whom each finds; "" where there is none."""
+    if wanted.state in _RARE_STATES:
+        yield "", _rare(wanted.state, now)
+    for column, named, number in _belongings(wanted):
+        yield str(named), select(column).where(named == number)
+    if wanted.condition is not None:
+        exact = "condition" if isinstance(wanted.condition, Test) else ""
+        for seed in filters.seeds(wanted.condition):
+            yield exact, seed
+    if words := fold(wanted.text).split():
+        yield "words", select(t.user_search.c.user_id).where(words_in(words))
+    if wanted.directory is not None:
+        yield "directory", select(_i.user_id).where(_of_directory(wanted))
+
+
+def _belongings(wanted: UserFilter) -> Iterator[tuple[Any, Any, int]]:
+    groups, access = t.group_members.c, t.access.c
+    for user, named, number in (
+        (groups.user_id, groups.group_id, wanted.group),
+        (t.grants.c.user_id, t.grants.c.role_id, wanted.role),
+        (access.user_id, access.organization_id, wanted.organization),
+        (access.user_id, access.unit_id, wanted.unit),
+    ):
+        if number is not None:
+            yield user, named, number
+
+
+def _of_directory(wanted: UserFilter) -> ColumnElement[bool]:
+    number = select(t.directories.c.id).where(t.directories.c.name == wanted.directory).scalar_subquery()
+    here = _i.directory_id == number
+    return and_(here, _i.missing_since.is_not(None)) if wanted.state is UserState.MISSING else here
+
+
+# ---------------------------------------------------------------- views
+_RARE_STATES = (UserState.DISABLED, UserState.CANNOT_LOG_IN, UserState.MISSING, UserState.LOCKED)
+
+
+def _in_state(state: UserState, now: datetime) -> ColumnElement[bool]:
+    """Who is in it at that moment; of those who cannot log in all who may be among them, which costs far less to say."""
+    if state is UserState.CANNOT_LOG_IN:
+        return or_(not_(_u.has_access), _u.id.in_(filters.together(*_by_time(now))))
+    return {
+        UserState.ACTIVE: active,
+        UserState.DISABLED: not_(active),
+        UserState.MISSING: missing,
+        UserState.LOCKED: _u.auth_status == "locked",
+    }[state]
+
+
+def _rare(state: UserState, now: datetime) -> Select[Any]:
+    """Ids of all who may be in it, by indexes that have only those; conditions are written as in the indexes."""
+    of_users = select(_u.id)
+    gone = select(_i.user_id).where(_i.missing_since.is_not(None))
+    if state is UserState.MISSING:
+        return gone
+    if state is UserState.LOCKED:
+        return of_users.where(text("users.auth_status <> 'active'"), _u.auth_status == "locked")
+    off = of_users.where(text("NOT users.enabled"))
+    if state is UserState.DISABLED:
+        return filters.together(off, gone, select(_i.user_id).where(text("identities.account_disabled")))
+    # what was told last, and what time alone has changed since
+    return filters.together(of_users.where(text("NOT users.has_access")), *_by_time(now))
+
+
+def _by_time(now: datetime) -> list[Select[Any]]:
+    """Whom a time of their account may keep out now."""
+    begun = [select(_i.user_id).where(column > now) for column in (_i.account_locked_until, _i.account_valid_from)]
+    ended = [select(_i.user_id).where(column <= now) for column in (_i.account_expires_at, _i.account_password_expires_at)]
+    return begun + ended
