@@ -20,7 +20,7 @@ FAMILIES = frozenset({"user", "role", "group", "organization", "unit", "access"}
 # the key of a `user.created` that says so
 ACCESS = "can_log_in"
 # actions under another name
-_RENAMED = {"user.purged": "user.deleted", "grants.changed": "user.roles_changed"}
+_RENAMED = {"user.purged": "user.deleted"}
 # nothing about the person has changed
 _UNTOLD = frozenset({"user.invited", "user.password_forgotten"})
 # no audit event has them; if one ever did, they would still stay inside

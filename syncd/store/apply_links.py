@@ -25,7 +25,8 @@ from syncd.store.bulk import Row, bulk_delete, bulk_insert
 class Kind:
     """What sets memberships and grants apart."""
 
-    name: str
+    # of the audit event about somebody's
+    action: str
     table: Table
     # the column that names the target, and the table it names
     column: str
@@ -51,11 +52,14 @@ class Kind:
 
 
 MEMBERSHIPS = Kind(
-    name="memberships", table=t.memberships, column="role_identifier_id", targets=t.role_identifiers,
+    action="memberships.changed", table=t.memberships, column="role_identifier_id", targets=t.role_identifiers,
     label_column="identifier", sourced=False,
     what="role identifier",
 )  # fmt: skip
-GRANTS = Kind(name="grants", table=t.grants, column="role_id", targets=t.roles, label_column="name", sourced=True, what="role")
+GRANTS = Kind(
+    action="user.roles_changed", table=t.grants, column="role_id", targets=t.roles, label_column="name", sourced=True,
+    what="role",
+)  # fmt: skip
 
 
 # (number of the person, number of the target) -> what the target is called
@@ -156,7 +160,7 @@ def _events(applying: Applying, kind: Kind, gains: Links, losses: Links) -> list
             labels[user_id][which].append(label)
     return [
         applying.auditor.changed(
-            f"{kind.name}.changed",
+            kind.action,
             "user",
             user_id,
             before=fields_text({"removed": tuple(sorted(removed))}) if removed else None,

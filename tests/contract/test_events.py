@@ -159,7 +159,7 @@ def test_events_say_what_changed_and_who_did_it(engine: Engine, events: EventSer
     ("action", "type_"),
     [
         ("user.purged", "user.deleted"),
-        ("grants.changed", "user.roles_changed"),
+        ("user.roles_changed", "user.roles_changed"),
         ("role.created", "role.created"),
         ("organization.disabled", "organization.disabled"),
         ("user.password_changed", "user.password_changed"),

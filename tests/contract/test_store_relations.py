@@ -62,8 +62,8 @@ def test_one_audit_event_a_person_and_kind(crm: Company, engine: Engine) -> None
     assert events == {
         ("memberships.changed", a): ({"removed": ["crm-admins", "crm-users"]}, None),
         ("memberships.changed", b): (None, {"added": ["crm-admins"]}),
-        ("grants.changed", a): ({"removed": ["Administrator", "Member"]}, None),
-        ("grants.changed", b): (None, {"added": ["Administrator", "Auditor"]}),
+        ("user.roles_changed", a): ({"removed": ["Administrator", "Member"]}, None),
+        ("user.roles_changed", b): (None, {"added": ["Administrator", "Auditor"]}),
     }
 
 
@@ -143,7 +143,7 @@ def test_who_is_missing_keeps_their_roles_and_has_them_again_on_return(crm: Comp
     crm.add(left)
     crm.sync()
     assert links(crm) == ({Link(*link) for link in crm.memberships}, {Link(*link) for link in crm.grants})
-    assert rows(engine, t.audit_events, run_id=crm.runs, action="grants.changed") == []
+    assert rows(engine, t.audit_events, run_id=crm.runs, action="user.roles_changed") == []
     assert crm.plan().is_empty
 
 
