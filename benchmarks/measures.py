@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,29 +68,23 @@ class Bench:
         self.results.row(f"unchanged full run with {name}: tables changed", float(changed), bars.NONE)
 
     def growth(self) -> None:
-        """Memory and time of a large company, and of a quarter of it. Into SQLite."""
-        quarter, whole = self._syncs_of(self.site.people // 4), self._syncs_of(self.site.people)
+        """Memory and time of a large company against a quarter of it, in pairs: the machine's own speed drifts. Into SQLite."""
+        with ExitStack() as stack:
+            sites = [self._grown(stack, people) for people in (self.site.people // 4, self.site.people)]
+            rounds = [[_two_syncs(site, number) for site in sites] for number in range(self.rounds)]
         size = f"{self.site.people} people and {self.site.people // 10} roles, one of {self.site.people // 2}"
-        for name, small, large in zip(("first import", "unchanged full run"), quarter, whole, strict=True):
-            self.results.row(f"{name} of {size}: peak memory", max(done["peak_mib"] for done in large), bars.MEMORY)
-            times = [statistics.median(done["seconds"] for done in runs) for runs in (small, large)]
-            self.results.row(f"{name} of {size} : a quarter of that", times[1] / times[0], bars.GROWTH)
+        for which, name in enumerate(("first import", "unchanged full run")):
+            pairs = [(quarter[which], whole[which]) for quarter, whole in rounds]
+            self.results.row(f"{name} of {size}: peak memory", max(whole["peak_mib"] for _, whole in pairs), bars.MEMORY)
+            times = statistics.median(whole["seconds"] / quarter["seconds"] for quarter, whole in pairs)
+            self.results.row(f"{name} of {size} : a quarter of that", times, bars.GROWTH)
 
-    def _syncs_of(self, people: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """First imports and unchanged runs of a company with that many people."""
+    def _grown(self, stack: ExitStack, people: int) -> Site:
+        """A company of that many people, on a server that runs."""
         folder = self.site.folder / f"company{people}"
         folder.mkdir()
-        firsts, unchanged = [], []
-        with company(folder, people=people, groups=people // 10, members=20, largest=people // 2) as server:
-            for number in range(self.rounds):
-                config = Site(server, folder, people).prepared("growth", f"sqlite:///{folder / f'growth{number}.db'}")
-                firsts.append(one_sync(config))
-                unchanged.append(one_sync(config))
-                assert firsts[-1]["counts"]["users_created"] == people, firsts[-1]
-                for name, done in (("first import", firsts[-1]), ("unchanged", unchanged[-1])):
-                    spent, peak = done["seconds"], done["peak_mib"]
-                    print(f"  {people} people: {name} {spent:.2f} s, {peak:.0f} MiB, {phases(done)}", flush=True)
-        return firsts, unchanged
+        server = company(folder, people=people, groups=people // 10, members=20, largest=people // 2)
+        return Site(stack.enter_context(server), folder, people)
 
     def following(self) -> None:
         """What changes cost once there is a cursor, and how soon they are in the store. In SQLite."""
@@ -136,3 +131,14 @@ class Bench:
         for kind in ("sort", "search", "filter", "view"):
             slowest = max(worst for asked, (_, worst) in found.items() if asked.startswith(kind))
             self.results.row(f"{people} people in {name}, pages by {kind}: 99th percentile", slowest, bars.PAGE_OF_PEOPLE)
+
+
+def _two_syncs(site: Site, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A first import of a company, and an unchanged run."""
+    config = site.prepared("growth", f"sqlite:///{site.folder / f'growth{number}.db'}")
+    first, again = one_sync(config), one_sync(config)
+    assert first["counts"]["users_created"] == site.people, first
+    for name, done in (("first import", first), ("unchanged", again)):
+        spent, peak = done["seconds"], done["peak_mib"]
+        print(f"  {site.people} people: {name} {spent:.2f} s, {peak:.0f} MiB, {phases(done)}", flush=True)
+    return first, again

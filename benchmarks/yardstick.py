@@ -16,6 +16,7 @@ from syncd.settings.directory import DirectorySettings
 from tests.servers.slapd import Slapd
 
 PAGE = 1000
+_THRESHOLD = gc.get_threshold()
 
 
 def searches() -> list[Search]:
@@ -70,7 +71,14 @@ def read_with_syncd(server: Slapd, search: Search) -> int:
 
 
 def seconds(work: Callable[[], object]) -> float:
+    """How long it takes in an interpreter as it starts: a runtime that an earlier part has opened here has tuned the collector,
+    which makes the bare read half again as fast."""
+    tuned = gc.get_threshold()
+    gc.set_threshold(*_THRESHOLD)
     gc.collect()
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+    try:
+        started = time.perf_counter()
+        work()
+        return time.perf_counter() - started
+    finally:
+        gc.set_threshold(*tuned)
