@@ -237,7 +237,7 @@ def test_s15_an_invitation_is_queued_with_a_link_that_ends(house: House) -> None
 
 
 def test_s15_without_mail_nobody_is_invited(house: House) -> None:
-    house.mailer.configured = False
+    house.mailer.on = False
     with pytest.raises(ConflictError, match="no mail is configured"):
         house.users.create(house.new(), password_hash=None, caller=BOSS)
     assert house.table("users") == []

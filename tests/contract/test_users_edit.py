@@ -283,7 +283,7 @@ def test_s66_nobody_changes_their_own_roles_access_or_owner(house: House) -> Non
 
 def test_nobody_gives_takes_or_touches_what_is_above_them(house: House) -> None:
     number, boss = house.create(role_ids=frozenset({house.staff, house.admin})), house.administrator()
-    house.ceiling.roles, house.ceiling.users = {house.admin}, {boss}
+    house.ceiling.roles, house.ceiling.above = {house.admin}, {boss}
     me = clerk(999)
     for change in (frozenset({house.staff}), frozenset({house.admin})):
         if change == {house.admin}:

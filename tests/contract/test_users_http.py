@@ -79,7 +79,7 @@ async def test_s15_a_user_is_invited(client: TestClient, house: House) -> None:
     answer = await client.post(USERS, json=invited)
     assert (answer.status, (await answer.json())["reasons"]) == (201, ["password_reset"])
     assert [row["kind"] for row in house.table("outbox")] == ["invitation"]
-    house.mailer.configured = False
+    house.mailer.on = False
     assert await refused(await client.post(USERS, json=invited | {"username": "b", "email": "b@x.example"})) == (
         409,
         "conflict",

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from syncd.accounts.tokens import TokenKind, new_secret, token_text
-from syncd.errors import AboveCallerError
+from syncd.errors import AboveCallerError, NotFoundError
 from syncd.model.caller import Caller
+from syncd.model.mail import MailKind, NewMail
 from tests.fakes.host import FakeHost
 
 ADMIN = Caller(name="anna", user_id=1_000_000, everything=True, request_id="req-1")
@@ -16,16 +17,46 @@ ADMIN = Caller(name="anna", user_id=1_000_000, everything=True, request_id="req-
 
 @dataclass
 class FakeCeiling:
-    """Whoever is in `above` may do more than anybody who may not do everything."""
+    """The roles, and the people, that are above whoever may not do everything. `known`: all roles there are."""
 
+    roles: set[int] = field(default_factory=set)
     above: set[int] = field(default_factory=set)
+    known: Collection[int] | None = None
 
     def require_roles(self, role_ids: Collection[int], *, caller: Caller) -> None:
-        del role_ids, caller
+        for number in role_ids:
+            if self.known is not None and number not in self.known:
+                raise NotFoundError(f"there is no role {number}")
+            if number in self.roles and not caller.everything:
+                raise AboveCallerError(f"role {number} gives more than you have")
 
     def require_user(self, user_id: int, *, caller: Caller) -> None:
         if user_id in self.above and not caller.everything:
             raise AboveCallerError(f"user {user_id} may do more than you")
+
+
+@dataclass
+class FakeMailer:
+    """Makes every mail that has an address, unless it is off: no mail is configured."""
+
+    on: bool = True
+    made: list[NewMail] = field(default_factory=list)
+
+    def new(
+        self,
+        kind: MailKind,
+        *,
+        user_id: int | None,
+        to: str | None,
+        name: str = "",
+        link_id: int | None = None,
+        **data: str | int | bool | None,
+    ) -> NewMail | None:
+        if not self.on or not to:
+            return None
+        mail = NewMail(kind=kind, user_id=user_id, to=to, data={"name": name, **data}, link_id=link_id)
+        self.made.append(mail)
+        return mail
 
 
 @dataclass

@@ -12,7 +12,6 @@ from syncd.accounts.tokens import TokenKind, digest, new_secret, token_text
 from syncd.errors import AboveCallerError
 from syncd.model.caller import Caller
 from syncd.model.login import Origin
-from syncd.model.mail import MailKind, NewMail
 from syncd.services.hashing import Argon2Hasher
 from syncd.services.password_age import PasswordAgeService
 from syncd.services.password_links import PasswordLinkService
@@ -25,36 +24,13 @@ from syncd.store.links import SqlLinkStore
 from syncd.store.password_age import SqlPasswordAgeStore
 from syncd.store.passwords import SqlPasswordStore, put_password
 from tests.fakes.edge import FakeClock
+from tests.fakes.management import FakeMailer
 from tests.fakes.people_rows import NOON, Rows
 
 OLD, NEW = "Old-Password1", "New-Password2"
 ADMIN = Caller(name="admin", everything=True, user_id=None, request_id="r1")
 NOBODY = Caller(name="", request_id="r2")
 CHEAP = {"argon2_time_cost": 1, "argon2_memory": 8, "argon2_parallelism": 1}
-
-
-@dataclass
-class FakeMailer:
-    """Makes every mail that has an address, or none."""
-
-    on: bool = True
-    made: list[NewMail] = field(default_factory=list)
-
-    def new(
-        self,
-        kind: MailKind,
-        *,
-        user_id: int | None,
-        to: str | None,
-        name: str = "",
-        link_id: int | None = None,
-        **data: str | int | bool | None,
-    ) -> NewMail | None:
-        if not self.on or to is None:
-            return None
-        mail = NewMail(kind=kind, user_id=user_id, to=to, data={"name": name, **data}, link_id=link_id)
-        self.made.append(mail)
-        return mail
 
 
 @dataclass

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Engine, select, update
 
 from syncd.accounts.managed import ManagedFields
-from syncd.errors import AboveCallerError, NotFoundError, WeakPasswordError
+from syncd.errors import WeakPasswordError
 from syncd.model.caller import Caller
 from syncd.model.checks import CheckStatus
-from syncd.model.mail import MailKind, NewMail
 from syncd.model.useredit import NewUser, Place
 from syncd.services.avatars import AvatarService
 from syncd.services.first_admin import FirstAdministrator
@@ -24,6 +22,7 @@ from syncd.store.integrity import integrity
 from syncd.store.owned_records import SqlRecords
 from syncd.store.users_write import SqlUsers
 from tests.fakes.edge import FakeClock
+from tests.fakes.management import FakeCeiling, FakeMailer
 from tests.fakes.people_rows import Rows
 
 BOSS = Caller(name="boss", everything=True, request_id="req-1")
@@ -61,47 +60,6 @@ class FakeHasher:
 
     def outdated(self, stored: str) -> bool:
         return False
-
-
-@dataclass
-class FakeMailer:
-    """Mails unless it is told that nothing is configured."""
-
-    configured: bool = True
-
-    def new(
-        self,
-        kind: MailKind,
-        *,
-        user_id: int | None,
-        to: str | None,
-        name: str = "",
-        link_id: int | None = None,
-        **data: str | int | bool | None,
-    ) -> NewMail | None:
-        if not self.configured or not to:
-            return None
-        return NewMail(kind=kind, user_id=user_id, to=to, data={"name": name, **data}, link_id=link_id)
-
-
-@dataclass
-class FakeCeiling:
-    """Roles and users that are above everybody who may not do everything."""
-
-    roles: set[int] = field(default_factory=set)
-    users: set[int] = field(default_factory=set)
-    known: Collection[int] | None = None
-
-    def require_roles(self, role_ids: Collection[int], *, caller: Caller) -> None:
-        for number in role_ids:
-            if self.known is not None and number not in self.known:
-                raise NotFoundError(f"there is no role {number}")
-            if number in self.roles and not caller.everything:
-                raise AboveCallerError(f"role {number} gives more than you have")
-
-    def require_user(self, user_id: int, *, caller: Caller) -> None:
-        if user_id in self.users and not caller.everything:
-            raise AboveCallerError(f"user {user_id} may do more than you")
 
 
 class House:

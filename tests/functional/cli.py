@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -16,6 +17,7 @@ from tempfile import TemporaryFile
 from typing import Any
 from unittest import mock
 
+import pytest
 import structlog
 
 from syncd.cli.main import main
@@ -78,6 +80,11 @@ def syncd(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Resul
             shown.append(stream.read())
     assert isinstance(code, int)
     return Result(code, *shown)
+
+
+def typed(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    """What `syncd` finds on its standard input."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
 
 
 def on_a_terminal(

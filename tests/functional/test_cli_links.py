@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from syncd.store import schema as t
 from syncd.store.engine import open_engine
 from tests.contract.company import rows
 from tests.fakes.logins import People
-from tests.functional.cli import Result, syncd
+from tests.functional.cli import Result, syncd, typed
 
 Run = Callable[..., Result]
 CORP = ("--directory", "corp", "--reason", "the same people")
@@ -43,10 +42,6 @@ def people(store_url: str) -> Iterator[People]:
     engine: Engine = open_engine(StoreSettings(url=store_url))
     yield People(engine)
     engine.dispose()
-
-
-def typed(monkeypatch: pytest.MonkeyPatch, content: str) -> None:
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
 
 
 def owners(people: People) -> dict[str, int]:
@@ -100,7 +95,7 @@ def test_s84_nothing_is_done_unless_it_is_clear_who_and_what(run: Run, people: P
         (1, "unlink", ("dan", "ben", "-y", "--directory", "nowhere"), ""),
     ]  # fmt: skip
     for code, verb, arguments, content in wrong:
-        typed(monkeypatch, content)
+        typed(monkeypatch, content.encode())
         done = run("users", verb, *CORP, *arguments)
         assert (done.code, done.out.strip()) == (code, ""), (verb, arguments, content, done.err)
     assert owners(people) == {"e-dan": dan, "hq-dan": dan}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import pty
 import subprocess
@@ -17,7 +16,7 @@ from syncd.settings.root import StoreSettings
 from syncd.store import schema as t
 from syncd.store.engine import open_engine
 from tests.fakes.passwords import NEW, NOBODY, OLD, Keyring
-from tests.functional.cli import COMMAND, Result, environment, syncd
+from tests.functional.cli import COMMAND, Result, environment, syncd, typed
 
 Run = Callable[..., Result]
 CONFIG = """
@@ -50,10 +49,6 @@ def ring(store_url: str) -> Iterator[Keyring]:
     engine: Engine = open_engine(StoreSettings(url=store_url))
     yield Keyring(engine)
     engine.dispose()
-
-
-def typed(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
 
 
 # ---------------------------------------------------------------- password
