@@ -199,7 +199,7 @@ class LdapAuthenticator:
         An account that the server refuses is not tried again for a while: each login would bring its lockout nearer.
         """
         if self._refused is not None and time.monotonic() - self._refused_at < _BARRED:
-            raise self._refused
+            raise _anew(self._refused)
         seconds = time_left(deadline, url)
         limits = {"connect_timeout": seconds, "receive_timeout": seconds, "page_timeout": seconds}
         settings = self._settings.model_copy(update={"urls": [url], **limits})
@@ -216,9 +216,13 @@ class LdapAuthenticator:
             return LdapDirectory(self._name, settings).connect()
         except DirectoryError as error:
             if refuses_credentials(error):
-                forget_locals(error)
-                self._refused, self._refused_at = error, time.monotonic()
+                self._refused, self._refused_at = _anew(error), time.monotonic()
             raise
+
+
+def _anew(error: DirectoryError) -> DirectoryError:
+    """The same error without the frames that it came through: those hold somebody's password, and it is kept."""
+    return type(error)(error.message, advice=error.hint, **error.context)
 
 
 def _same(one: str, other: str) -> bool:

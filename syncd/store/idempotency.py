@@ -30,7 +30,8 @@ class SqlIdempotency:
         with read(self._engine) as connection:
             found = connection.execute(select(t.idempotency_keys).where(_k.caller == caller, _k.key == key)).one_or_none()
         if found is None:
-            return None  # the first one failed in this moment
+            # the first one has failed in this moment, so this one may begin, if no third has already
+            return self.begin(caller, key, digest=digest, at=at)
         return KeptAnswer(
             same=found.request_digest == digest, status=found.status, headers=found.headers or {}, body=found.body
         )

@@ -214,6 +214,9 @@ def test_a_bind_account_that_is_refused_is_not_tried_at_each_login(ppolicy: Slap
     before = binds(ppolicy, ppolicy.reader_dn)
     for _ in range(3):
         assert asked.check(dn, entry_id=number, password=SecretStr(WRONG)).answer is Answer.WRONG
+        # what is kept of the refusal leads to no frame with a password
+        assert asked._refused is not None
+        assert (asked._refused.__traceback__, asked._refused.__context__) == (None, None)
     assert binds(ppolicy, ppolicy.reader_dn) == before + 1
 
 

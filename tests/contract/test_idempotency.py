@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -10,11 +11,12 @@ from typing import Any
 import pytest
 from aiohttp import web
 from pydantic import Field, SecretStr
+from sqlalchemy import Connection
 
 from syncd.http.routing import Route, part_of
 from syncd.http.schemas import Strict
 from syncd.model.permission import Permission
-from syncd.store.engine import Engine
+from syncd.store.engine import Engine, read
 from syncd.store.idempotency import SqlIdempotency
 from tests.fakes.host import FakeHost, Serve
 from tests.fakes.host import serve as serve
@@ -130,6 +132,24 @@ def test_of_many_at_once_one_begins(engine: Engine) -> None:
     for thread in threads:
         thread.join()
     assert sorted(begun) == [False] * 7 + [True]
+
+
+def test_a_repetition_during_which_the_first_fails_begins_with_a_record_of_its_own(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = SqlIdempotency(engine)
+    assert answers.begin("user:1", "k", digest=b"d", at=AT) is None
+
+    def failing_first(of: Engine) -> AbstractContextManager[Connection]:
+        monkeypatch.undo()
+        answers.forget("user:1", "k")
+        return read(of)
+
+    monkeypatch.setattr("syncd.store.idempotency.read", failing_first)
+    assert answers.begin("user:1", "k", digest=b"d", at=AT) is None
+    third = answers.begin("user:1", "k", digest=b"d", at=AT)
+    assert third is not None
+    assert (third.same, third.status) == (True, None)
 
 
 def test_another_caller_has_keys_of_their_own(engine: Engine) -> None:
