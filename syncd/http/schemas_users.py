@@ -9,7 +9,16 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from syncd.accounts.fields import EMAIL, EMAIL_LONGEST, LONGEST
 from syncd.http.schemas import MAX_ID, WHOLE, Number, Reason, Strict
@@ -26,7 +35,20 @@ Email = Annotated[str, StringConstraints(max_length=EMAIL_LONGEST, pattern=EMAIL
 CustomName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 LongText = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00]*$")]
 Whole = Annotated[int, Field(ge=-MAX_ID, le=MAX_ID), WHOLE]
-CustomValue = LongText | Whole | bool | Annotated[list[Text], Field(max_length=100)]
+
+
+def _one_kind(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+    """One mistake for the value, in place of one for each kind that it is not."""
+    try:
+        return handler(value)
+    except ValidationError:
+        raise ValueError("a text of 2000 characters at most, a whole number, true or false, or a list of texts") from None
+
+
+CustomValue = Annotated[
+    LongText | Whole | bool | Annotated[list[Text], Field(max_length=100)],
+    WrapValidator(_one_kind),
+]
 
 
 def _without_default(schema: dict[str, Any]) -> None:
@@ -119,7 +141,7 @@ class UserCreate(_Values):
     group_ids: list[Number] = Field(default=[], max_length=1000)
     owner_unit_id: Number | None = None
     """The business unit that owns the user's record."""
-    password: Annotated[str, StringConstraints(min_length=1, max_length=1024)] = left_out()
+    password: Annotated[SecretStr, Field(min_length=1, max_length=1024)] = left_out()
     """Must satisfy the policy."""
     invite: Literal[True] = left_out()
     """Mail a link with which they choose their password."""

@@ -125,6 +125,23 @@ async def test_what_is_no_http_gets_no_version_either(client: TestClient) -> Non
 
 
 # ---------------------------------------------------------------- the table and the document
+def test_no_password_of_a_request_is_ever_written_out() -> None:
+    """What is not a secret of pydantic's stands in logs, and in the digest that an idempotency key keeps."""
+    fields = [
+        (route.path, name, field)
+        for route in ROUTES
+        if route.body is not None
+        for name, field in route.body.model_json_schema().get("properties", {}).items()
+        if "password" in name or name == "token"
+    ]
+    assert len(fields) >= 6
+    assert [(path, name) for path, name, field in fields if not _is_secret(field)] == []
+
+
+def _is_secret(field: dict[str, Any]) -> bool:
+    return any(each.get("writeOnly") for each in (field, *field.get("anyOf", ())))
+
+
 def test_every_route_but_the_probes_needs_a_permission() -> None:
     public = {route.path for route in ROUTES if route.permission is Permission.PUBLIC}
     assert public == {

@@ -28,7 +28,8 @@ async def create_user(request: web.Request) -> web.Response:
     new, hashed = body.new_user(), None
     if "password" in body.model_fields_set:
         # slow on purpose: not in a place of the store's calls
-        hashed = await request.app[PASSWORD_CALLS](partial(service.hashed, body.password, new.fields), name="hash password")
+        make = partial(service.hashed, body.password.get_secret_value(), new.fields)
+        hashed = await request.app[PASSWORD_CALLS](make, name="hash password")
     create = partial(service.create, new, password_hash=hashed, caller=caller)
     user = await request.app[STORE_CALLS](create, name="create user")
     return _answer(user, status=201)
