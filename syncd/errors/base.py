@@ -18,6 +18,8 @@ class SyncdError(Exception):
         """`message`: one sentence, no secret in it. `context`: what to log beside it (server, phase, base, …)."""
         self.message = message or (type(self).__doc__ or self.code).strip().splitlines()[0]
         self.hint = advice or self.advice
+        # whether what was asked for may be done all the same: nobody waited for its end
+        self.uncertain = False
         self.context = {name: value for name, value in context.items() if value is not None}
         super().__init__(self.message)
 

@@ -31,12 +31,16 @@ class StoreCalls:
 
     async def __call__(self, function: Callable[[], T], *, name: str) -> T:
         """What `function` returns or raises. Raises DatabaseUnavailableError when it takes too long."""
+        begun = False
         try:
             async with asyncio.timeout(self._timeout):
                 await self._places.acquire()
+                begun = True
                 return await asyncio.shield(self._release_after(function, name))
         except TimeoutError as error:
-            raise self.late(self._timeout) from error
+            late = self.late(self._timeout)
+            late.uncertain = begun
+            raise late from error
 
     def late(self, seconds: float) -> SyncdError:
         """What a call that takes too long is answered with."""

@@ -1,6 +1,7 @@
 """Creations that may be repeated: who lost the answer asks again with the same Idempotency-Key and makes nothing twice.
 
-As draft-ietf-httpapi-idempotency-key-header has it. What failed is not kept: its repetition is a new try.
+As draft-ietf-httpapi-idempotency-key-header has it. What failed is not kept: its repetition is a new try. What took too long
+may be done yet, and keeps its key.
 """
 
 from __future__ import annotations
@@ -37,8 +38,10 @@ async def once(request: web.Request, route: Route) -> web.StreamResponse:
         return _again(kept)
     try:
         response = await route.handler(request)
-    except BaseException:
-        await call(partial(answers.forget, owner, key), name="forget request")
+    except Exception as error:
+        # what nobody waited for may be done yet: its repetition must not do it again, and is told to look
+        if not getattr(error, "uncertain", False):
+            await call(partial(answers.forget, owner, key), name="forget request")
         raise
     await call(partial(_keep, answers, owner, key, response, route.secret), name="keep answer")
     return response

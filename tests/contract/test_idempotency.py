@@ -13,6 +13,8 @@ from aiohttp import web
 from pydantic import Field, SecretStr
 from sqlalchemy import Connection
 
+from syncd.errors import DatabaseUnavailableError
+from syncd.http.blocking import StoreCalls
 from syncd.http.routing import Route, part_of
 from syncd.http.schemas import Strict
 from syncd.model.permission import Permission
@@ -93,6 +95,29 @@ async def test_what_failed_may_be_tried_again(serve: Serve, engine: Engine, made
     assert (await post("a")).status == 400
     made.error = None
     assert (await post("a")).status == 201
+
+
+async def test_what_took_too_long_may_be_done_yet_and_is_not_begun_again(serve: Serve, engine: Engine, made: Made) -> None:
+    post = await client_of(serve, engine, made.route())
+    late = DatabaseUnavailableError("the database has not answered within 10 s")
+    late.uncertain, made.error = True, late
+    assert (await post("a")).status == 503
+    made.error = None
+    answer = await post("a")
+    assert (answer.status, (await answer.json())["code"]) == (409, "idempotency_conflict")
+    assert made.names == []
+
+
+async def test_only_a_call_that_has_begun_may_be_done_though_nobody_waited() -> None:
+    ended = threading.Event()
+    calls = StoreCalls(at_once=1, timeout=0.05)
+    try:
+        for uncertain in (True, False):
+            with pytest.raises(DatabaseUnavailableError) as late:
+                await calls(ended.wait, name="slow")
+            assert late.value.uncertain is uncertain
+    finally:
+        ended.set()
 
 
 async def test_a_secret_is_not_kept_and_not_made_twice(serve: Serve, engine: Engine, made: Made) -> None:
