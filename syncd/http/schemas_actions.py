@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
 from syncd.http.schemas import WHOLE, Number, Reason, Resource
+from syncd.http.schemas_structure import NO_NUL
 from syncd.http.schemas_users import StrictBody, left_out
 from syncd.model.actions import Action, Result
 from syncd.model.dn import InvalidDN, normalize
@@ -83,7 +84,7 @@ class EntryNamed(StrictBody):
 
     dn: str | None = Field(default=None, min_length=1, max_length=4000)
     """The entry's DN."""
-    entry_id: str | None = Field(default=None, min_length=1, max_length=400)
+    entry_id: str | None = Field(default=None, min_length=1, max_length=400, pattern=NO_NUL)
     """The entry's id."""
 
     @model_validator(mode="after")
@@ -101,14 +102,14 @@ class EntryNamed(StrictBody):
 class LinkRequest(EntryNamed, TakingRequest):
     """Which entry becomes the user's; either `dn` or `entry_id`."""
 
-    directory: str = Field(min_length=1, max_length=200)
+    directory: str = Field(min_length=1, max_length=200, pattern=NO_NUL)
     """Name of a configured directory."""
 
 
 class UnlinkRequest(TakingRequest):
     """Which entry becomes a user of its own."""
 
-    directory: str = Field(min_length=1, max_length=200)
+    directory: str = Field(min_length=1, max_length=200, pattern=NO_NUL)
     """Name of a configured directory."""
 
 

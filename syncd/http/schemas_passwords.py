@@ -8,8 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from syncd.http.schemas import MAX_ID, Resource, Strict
-from syncd.services.reasons import REASON_MAX, REASON_MIN
+from syncd.http.schemas import MAX_ID, Reason, Resource, Strict
 
 # longer ones nobody has; what is above 128 characters is refused by the policy, with the reason
 _LONGEST = 4096
@@ -62,7 +61,7 @@ class UserPasswordRequest(Strict):
     """A password that an administrator gives."""
 
     password: Password
-    reason: str | None = Field(default=None, min_length=REASON_MIN, max_length=REASON_MAX)
+    reason: Reason | None = None
     """Why; goes into the audit trail."""
 
 
