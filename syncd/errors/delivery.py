@@ -90,6 +90,7 @@ class ExportStateError(ConflictError):
     """The export is not finished, or its file is gone."""
 
     code = "export_not_ready"
+    advice = "Wait until `GET /api/v1/exports/{id}` says `finished`; if it failed or its file is gone, ask for a new one."
 
 
 class ExportFieldError(ConflictError):

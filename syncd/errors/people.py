@@ -119,11 +119,11 @@ class TooManyRequestsError(SyncdError):
     def __init__(self, message: str = "", *, retry_after: int = 60) -> None:
         """`retry_after`: seconds until the next try can be heard."""
         self.retry_after = retry_after
-        super().__init__(message)
+        super().__init__(message, advice=f"Try again in {retry_after} seconds.")
 
 
 class WrongPasswordError(ForbiddenError):
-    """The present password is another one."""
+    """The current password is wrong."""
 
     code = "wrong_password"
     advice = "Each wrong one counts as a failed login."
@@ -133,7 +133,7 @@ class LinkInvalidError(UsageError):
     """The link was used already, has expired, or was never given."""
 
     code, http_status = "link_invalid", 410
-    advice = "Ask for a new one."
+    advice = "Ask for a new one with `POST /api/v1/passwords/forgot`, or have an administrator send one."
 
 
 class CursorExpiredError(UsageError):

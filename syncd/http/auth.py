@@ -19,6 +19,7 @@ log = structlog.get_logger("syncd.http")
 
 _SCHEME = "bearer "
 OPERATOR = "operator"
+_MISSING_ADVICE = "An administrator can give you a role that has it; `GET /api/v1/me` shows what you may do."
 _ADVICE = "Log in again, or use a key; the operator's token is set by `http.operator_token`."
 
 
@@ -38,8 +39,9 @@ async def authorize(request: web.Request, permission: Permission) -> Caller:
         log.warning("wrong token", remote=request.remote, path=request.path)
         raise UnauthorizedError("This token is not valid.", advice=_ADVICE)
     if not caller.may(permission):
-        missing = "a person's own session or key" if permission is Permission.SELF else f"the permission {permission.value}"
-        raise ForbiddenError(f"This needs {missing}.")
+        if permission is Permission.SELF:
+            raise ForbiddenError("This needs a person's own session or key.", advice="The operator's token is nobody's.")
+        raise ForbiddenError(f"This needs the permission {permission.value}.", advice=_MISSING_ADVICE)
     return caller
 
 

@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 from syncd.http.schematext import Schema, resolved
 
-_JSON = "application/json"
 _TEXTS = {"date-time": "2026-01-31T12:00:00Z", "date": "2026-01-31", "email": "ada@example.com", "uri": "https://example.com/"}
 # deeper models are left out
 _DEEP = 4

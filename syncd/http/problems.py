@@ -104,7 +104,7 @@ def invalid(error: ValidationError) -> InvalidRequestError:
     """Translate pydantic's errors; what was sent is not repeated."""
     return InvalidRequestError(
         [
-            {"pointer": "/" + "/".join(str(part) for part in item["loc"]), "message": item["msg"]}
+            {"pointer": "/" + "/".join(str(part) for part in item["loc"]), "message": item["msg"].removeprefix("Value error, ")}
             for item in error.errors(include_url=False, include_context=False, include_input=False)
         ]
     )

@@ -10,11 +10,10 @@ from pydantic import Field, StringConstraints
 from syncd.http.schemas import MAX_ID, Resource, Strict
 from syncd.http.schemas_profile import Profile
 from syncd.model.export import ExportState
-from syncd.model.views import UserSort, UserState
+from syncd.model.views import UserState
 from syncd.services.scimfilter import FILTER_MAX
 
 NO_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
-SORTS = tuple(sign + sort.value for sort in UserSort for sign in ("", "-"))
 MARK = r"^[vn][0-9]{1,18}\.[A-Za-z0-9_-]{0,4000}$"
 # What the reference shows as the form of a filter; the grammar has more: not, brackets, numbers, null.
 _STRING = r'"[A-Za-z0-9 .@_-]{0,40}"'

@@ -13,6 +13,7 @@ from syncd.errors import ForbiddenError, LoginRefusedError, PasswordExpiredError
 from syncd.http.blocking import STORE_CALLS
 from syncd.http.clientaddress import client_address
 from syncd.http.context import HOST
+from syncd.http.handlers.keys import own_id
 from syncd.http.login_edge import LOGIN_EDGE
 from syncd.http.responses import json_response
 from syncd.http.routing import REQUEST_ID, caller_of, part_of
@@ -28,7 +29,6 @@ from syncd.http.schemas_login import (
     SessionUser,
 )
 from syncd.http.schemas_plans import DecisionRequest
-from syncd.model.caller import Caller
 from syncd.model.login import LoginResult, Origin, Session
 from syncd.services.management import Management
 
@@ -86,7 +86,7 @@ def _counted(request: web.Request) -> Iterator[None]:
 # ---------------------------------------------------------------- one's own
 async def list_own(request: web.Request) -> web.Response:
     """The sessions of whoever asks."""
-    return await _listed(request, _person(caller_of(request)))
+    return await _listed(request, own_id(request))
 
 
 async def end_own(request: web.Request) -> web.Response:
@@ -104,7 +104,7 @@ async def end_current(request: web.Request) -> web.Response:
 
 async def _end(request: web.Request, session_id: int) -> web.Response:
     caller = caller_of(request)
-    end = partial(_management(request).sessions.end, _person(caller), session_id, caller=caller)
+    end = partial(_management(request).sessions.end, own_id(request), session_id, caller=caller)
     await request.app[STORE_CALLS](end, name="end session")
     return web.Response(status=204)
 
@@ -144,9 +144,3 @@ def _resource(session: Session, current: int | None) -> SessionResource:
 
 def _management(request: web.Request) -> Management:
     return request.app[HOST].management
-
-
-def _person(caller: Caller) -> int:
-    if caller.user_id is None:
-        raise ForbiddenError("This needs a person's own session or key.")
-    return caller.user_id

@@ -33,8 +33,7 @@ async def edit_me(request: web.Request) -> web.Response:
     edit = partial(management.users.edit, user_id, body.edit(), caller=caller_of(request), if_match=if_match(request))
 
     def change() -> tuple[UserDetail, Access]:
-        edit()
-        return _looked_up(management, user_id)
+        return edit(), management.access.of(user_id)
 
     return _answer(*await request.app[STORE_CALLS](change, name="edit me"))
 

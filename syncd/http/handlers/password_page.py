@@ -93,7 +93,9 @@ def _problem(error: SyncdError) -> web.Response:
         return _told("This link does not work", [_ENDED], state="failed", status=error.http_status)
     if error.http_status >= 500:
         log.warning("page of a link failed", code=error.code, message=error.message)
-    later = "Please try again in a few minutes. Nothing has been changed."
+    later = (
+        "Please try again in a few minutes. If the link does not work any more then, your new password is set: log in with it."
+    )
     response = _told("This does not work just now", [later], state="failed", status=error.http_status)
     if isinstance(error, TooManyRequestsError):
         response.headers["Retry-After"] = str(error.retry_after)
