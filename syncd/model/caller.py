@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from syncd.model.permission import UNGRANTABLE, Permission
+from syncd.model.permission import Permission
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +31,6 @@ class Caller:
         if permission is Permission.SELF:
             return self.user_id is not None
         return self.everything or permission.value in self.permissions
-
-    def holds(self, permissions: frozenset[str]) -> bool:
-        """Whether this caller has all of these, so that they may give them."""
-        return self.everything or permissions - UNGRANTABLE <= self.permissions
 
 
 # what syncd does by itself: expiry of passwords, what time alone changes

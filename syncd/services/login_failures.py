@@ -90,24 +90,24 @@ class LoginFailures:
             heard()
 
     # ------------------------------------------------------------ for whoever changes a password
-    def begin(self, user_id: int, *, name: str, origin: Origin, caller: Caller) -> bool:
-        """Count a try before its password is looked at; False when it must not be looked at."""
+    def begin(self, user_id: int, *, name: str, origin: Origin, caller: Caller) -> int | None:
+        """Count a try before its password is looked at; its number, None when it must not be looked at."""
         subject = self.store.subject(user_id)
         if subject is None:
-            return False
+            return None
         subject = self.with_lock_ended(subject)
-        if subject.gate.auth_status != "locked" and self.slot(subject, caller=caller) is not None:
-            return True
-        attempt = self._change(subject, CHANGE_LOCKED, name=name, origin=origin)
-        self.failed(subject, slot=None, attempt=attempt, caller=caller)
-        return False
+        slot = None if subject.gate.auth_status == "locked" else self.slot(subject, caller=caller)
+        if slot is None:
+            attempt = self._change(subject, CHANGE_LOCKED, name=name, origin=origin)
+            self.failed(subject, slot=None, attempt=attempt, caller=caller)
+        return slot
 
-    def fail(self, user_id: int, *, name: str, origin: Origin, caller: Caller) -> None:
-        """The password that `begin` counted was wrong: lock at the limit."""
+    def fail(self, user_id: int, *, slot: int, name: str, origin: Origin, caller: Caller) -> None:
+        """The password of the try with this number was wrong: lock at the limit."""
         subject = self.store.subject(user_id)
         if subject is not None:
             attempt = self._change(subject, CHANGE_WRONG_PASSWORD, name=name, origin=origin)
-            self.failed(subject, slot=subject.failed_logins, attempt=attempt, caller=caller)
+            self.failed(subject, slot=slot, attempt=attempt, caller=caller)
 
     def succeed(self, user_id: int) -> None:
         """The password was right: forget what was counted."""

@@ -97,10 +97,6 @@ class PasswordLinkService:
             raise StateError(f"{owner.name} has a password already", advice="Reset it instead.")
         return self._give(owner, LinkPurpose.INVITATION, status=None, caller=caller, show=show)
 
-    def invitation(self, at: datetime) -> LinkRequest:
-        """The link of an invitation that is made together with its user."""
-        return self._request(LinkPurpose.INVITATION, at)
-
     # ------------------------------------------------------------ by anybody
     def forgot(self, name: str, *, caller: Caller) -> None:
         """Mail a link to whoever has this username or address, if they may have one; nobody is told whether it was so."""

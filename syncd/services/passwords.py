@@ -26,6 +26,7 @@ from syncd.model.mail import MailKind, NewMail
 from syncd.model.password import PasswordOwner
 from syncd.services.password_rules import LocalPasswordRules
 from syncd.services.ports_people import Ceiling, FailureCounter, Hasher, Mailer
+from syncd.services.reasons import checked_reason
 from syncd.settings.accounts import PasswordSettings
 
 # of a refusal for which a new password is the remedy
@@ -101,8 +102,10 @@ class PasswordService:
     ) -> None:
         """An administrator gives somebody a password (S46); their sessions end, and a mail says so, without it (S49).
 
-        Raises NotFoundError, DirectoryPasswordError, StateError (disabled), OneselfError, AboveCallerError, WeakPasswordError.
+        Raises UsageError, NotFoundError, DirectoryPasswordError, StateError (disabled), OneselfError, AboveCallerError,
+        WeakPasswordError.
         """
+        why = checked_reason(reason, needed=False)
         owner = self.store.owner(user_id)
         if caller.user_id == user_id:
             raise OneselfError("your own password is changed with the present one", advice="Use /api/v1/me/password.")
@@ -110,7 +113,7 @@ class PasswordService:
         Owners(self.settings).require_local(owner)
         require_enabled(owner)
         hashed = self.accepted(owner, password)
-        self._save(owner, hashed, caller=caller, by="administrator", reason=reason, if_match=if_match)
+        self._save(owner, hashed, caller=caller, by="administrator", reason=why, if_match=if_match)
 
     def suggest(self, user_id: int) -> str:
         """A random password for somebody, with their names kept out (S47); it is not set. Raises NotFoundError."""
@@ -170,11 +173,12 @@ class PasswordService:
     def _is_present(self, owner: PasswordOwner, password: str, *, name: str, origin: Origin | None, caller: Caller) -> bool:
         """Whether it is their password; counted like a login. A locked account's is not looked at, in the same time."""
         origin = origin or Origin(request_id=caller.request_id)
-        if not self.counter.begin(owner.id, name=name, origin=origin, caller=caller):
+        slot = self.counter.begin(owner.id, name=name, origin=origin, caller=caller)
+        if slot is None:
             self.hasher.verify(None, password)
             return False
         if not self.hasher.verify(owner.hash, password):
-            self.counter.fail(owner.id, name=name, origin=origin, caller=caller)
+            self.counter.fail(owner.id, slot=slot, name=name, origin=origin, caller=caller)
             return False
         self.counter.succeed(owner.id)
         return True

@@ -35,9 +35,6 @@ class PasswordRules(Protocol):
     def require(self, password: str, *, about: Sequence[str] = ()) -> None:
         """Raises WeakPasswordError with everything that is missing."""
 
-    def suggest(self) -> str:
-        """A random password that satisfies the policy."""
-
 
 class Hasher(Protocol):
     """argon2id. Slow on purpose, blocks; few at a time, whoever calls."""
@@ -58,11 +55,12 @@ class FailureCounter(Protocol):
     `name`: as it was typed, or of whose session it is.
     """
 
-    def begin(self, user_id: int, *, name: str, origin: Origin, caller: Caller) -> bool:
-        """Count a try before its password is looked at; False when the account is locked, so that it must not be looked at."""
+    def begin(self, user_id: int, *, name: str, origin: Origin, caller: Caller) -> int | None:
+        """Count a try before its password is looked at; its number, None when the account is locked, so that it must not be
+        looked at."""
 
-    def fail(self, user_id: int, *, name: str, origin: Origin, caller: Caller) -> None:
-        """The password that `begin` counted was wrong: lock at the limit."""
+    def fail(self, user_id: int, *, slot: int, name: str, origin: Origin, caller: Caller) -> None:
+        """The password of the try with this number was wrong: lock at the limit."""
 
     def succeed(self, user_id: int) -> None:
         """The password was right: forget what was counted."""

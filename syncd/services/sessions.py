@@ -31,21 +31,22 @@ class SessionService:
 
     def end(self, user_id: int, session_id: int, *, caller: Caller, reason: str = "logged out") -> None:
         """End one. Raises NotFoundError, AboveCallerError, UsageError."""
-        self._require(user_id, caller, reason)
-        self.store.end(user_id, session_id, caller=caller, at=self.clock.now(), reason=reason)
+        text = self._checked(user_id, caller, reason)
+        self.store.end(user_id, session_id, caller=caller, at=self.clock.now(), reason=text)
 
     def end_all(self, user_id: int, *, caller: Caller, reason: str) -> int:
         """End all of one user; how many. Raises NotFoundError, AboveCallerError, UsageError."""
-        self._require(user_id, caller, reason)
-        return self.store.end_all(user_id, caller=caller, at=self.clock.now(), reason=reason)
+        text = self._checked(user_id, caller, reason)
+        return self.store.end_all(user_id, caller=caller, at=self.clock.now(), reason=text)
 
     def prune(self) -> int:
         """Delete those that are over; how many."""
         now = self.clock.now()
         return self.store.prune(seen_before=now - parse_duration(self.settings.session_idle), expired_before=now)
 
-    def _require(self, user_id: int, caller: Caller, reason: str) -> None:
-        """Whoever may do less than somebody cannot throw them out."""
-        reason_text(reason)
+    def _checked(self, user_id: int, caller: Caller, reason: str) -> str:
+        """The reason. Whoever may do less than somebody cannot throw them out."""
+        text = reason_text(reason)
         if caller.user_id != user_id:
             self.ceiling.require_user(user_id, caller=caller)
+        return text

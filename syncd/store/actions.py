@@ -9,13 +9,10 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Row, select
+from sqlalchemy import Engine, Row
 
 from syncd.accounts.states import AuthStatus, Change, Event, Standing, step_for
-from syncd.errors import UsageError
 from syncd.model.caller import Caller
-from syncd.model.dn import InvalidDN, normalize
-from syncd.store import schema as t
 from syncd.store.administrators import require_other_administrator
 from syncd.store.announce import announce
 from syncd.store.endings import end_access
@@ -23,6 +20,7 @@ from syncd.store.engine import read, write
 from syncd.store.gate import reasons_of
 from syncd.store.journal import Journal
 from syncd.store.linked import unsettle
+from syncd.store.relink import entry_named
 from syncd.store.userrows import locked_user, require_version, touch_user
 
 
@@ -93,16 +91,9 @@ class SqlActions:
         return True
 
     def entry_owner(self, directory: str, *, dn: str | None, entry_id: str | None) -> int | None:
-        i = t.identities.c
-        try:
-            named = i.dn_key == normalize(dn) if dn is not None else i.entry_id == entry_id
-        except InvalidDN as error:
-            raise UsageError(f"{dn!r} is not a DN: {error}") from None
-        number = select(t.directories.c.id).where(t.directories.c.name == directory).scalar_subquery()
-        # of two with one DN the one that is present, as it is for whoever links
-        query = select(i.user_id).where(i.directory_id == number, named)
         with read(self._engine) as connection:
-            return connection.scalar(query.order_by(i.missing_since.is_not(None), i.dn_since.desc()).limit(1))
+            entry = entry_named(connection, directory, dn if dn is not None else entry_id or "", is_dn=dn is not None)
+        return None if entry is None else int(entry.user_id)
 
 
 def _standing(row: Row[Any]) -> Standing:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, exists, null, select, true, update
+from sqlalchemy import Engine, and_, exists, null, select, true, update
 
-from syncd.accounts.permissions import HeldRole
 from syncd.accounts.standing import Credential
 from syncd.accounts.tokens import TokenKind
 from syncd.store import schema as t
 from syncd.store.engine import read, write
 from syncd.store.gatefacts import GATE_COLUMNS, gate_facts, with_entries
+from syncd.store.permissions import roles_of_user
 
 _users, _sessions, _keys = t.users.c, t.sessions.c, t.api_keys.c
 
@@ -52,7 +52,7 @@ class SqlCallers:
             rows = connection.execute(query).all()
             if not rows:
                 return None
-            roles = _roles(connection, rows[0].user_id)
+            roles = roles_of_user(connection, rows[0].user_id)
         first: Any = rows[0]
         return Credential(
             digest=first.digest,
@@ -73,22 +73,3 @@ class SqlCallers:
             changed = update(t.api_keys).where(_keys.id == number).values(last_used_at=at)
         with write(self._engine, ordered=False) as connection:
             connection.execute(changed)
-
-
-def _roles(connection: Connection, user_id: int) -> tuple[HeldRole, ...]:
-    """Their roles with what each holds."""
-    roles, held = t.roles.c, t.role_permissions.c
-    query = (
-        select(roles.id, roles.name, roles.organization_id, held.permission)
-        .select_from(t.grants.join(t.roles, roles.id == t.grants.c.role_id))
-        .outerjoin(t.role_permissions, held.role_id == roles.id)
-        .where(t.grants.c.user_id == user_id)
-    )
-    found: dict[int, tuple[str, int | None, set[str]]] = {}
-    for number, name, organization, permission in connection.execute(query):
-        permissions = found.setdefault(number, (name, organization, set()))[2]
-        permissions |= {permission} if permission is not None else set()
-    return tuple(
-        HeldRole(name=name, organization_id=organization, permissions=frozenset(permissions))
-        for name, organization, permissions in found.values()
-    )

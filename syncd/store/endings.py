@@ -10,12 +10,12 @@ from syncd.store import schema as t
 from syncd.store.among import among
 
 
-def end_access(connection: Connection, user_ids: Sequence[int]) -> int:
-    """End all sessions of these users, and the links mailed to them; how many sessions.
+def end_access(connection: Connection, user_ids: Sequence[int]) -> None:
+    """End all sessions of these users, and the links mailed to them.
 
     Keys need no ending: they are useless as long as their owner cannot log in, and work again afterwards.
     """
     if not user_ids:
-        return 0
+        return
     connection.execute(delete(t.links).where(among(connection, t.links.c.user_id, user_ids), t.links.c.used_at.is_(None)))
-    return connection.execute(delete(t.sessions).where(among(connection, t.sessions.c.user_id, user_ids))).rowcount
+    connection.execute(delete(t.sessions).where(among(connection, t.sessions.c.user_id, user_ids)))

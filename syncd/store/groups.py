@@ -103,7 +103,8 @@ class SqlGroups:
                 _touch(connection, group_id)
             journal = Journal(connection, caller=caller, at=at)
             for number in new:
-                journal.note("group.member_added", "group", group_id, after={"user_id": number, "username": names[number]})
+                journal.add("group.member_added", "group", group_id, after={"user_id": number, "username": names[number]})
+            journal.write()
             return len(new)
 
     def remove(self, group_id: int, user_ids: Collection[int], *, reason: str, caller: Caller, at: datetime) -> int:
@@ -118,7 +119,8 @@ class SqlGroups:
             journal = Journal(connection, caller=caller, at=at)
             for number in gone:
                 before = {"user_id": number, "username": names.get(number)}
-                journal.note("group.member_removed", "group", group_id, before=before, reason=reason)
+                journal.add("group.member_removed", "group", group_id, before=before, reason=reason)
+            journal.write()
             return len(gone)
 
 

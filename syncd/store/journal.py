@@ -48,10 +48,9 @@ class Journal:
         before: Fields | None = None,
         after: Fields | None = None,
         reason: str | None = None,
-        directory: str | None = None,
     ) -> None:
         """One event. `before` and `after`: only what changed, in plain values; never a secret or a hash."""
-        self.add(action, subject, subject_id, before=before, after=after, reason=reason, directory=directory)
+        self.add(action, subject, subject_id, before=before, after=after, reason=reason)
         self.write()
 
     def add(
@@ -63,12 +62,11 @@ class Journal:
         before: Fields | None = None,
         after: Fields | None = None,
         reason: str | None = None,
-        directory: str | None = None,
     ) -> None:
         """As `note`, but written only by the next `write`: for many at once."""
         texts = (None if fields is None else fields_text(fields) for fields in (before, after))
         who = (time_text(self.at), self.caller.name, self.caller.request_id)
-        row = (*who, action, subject, subject_id, directory or self._directory, *texts, reason, self._run_id)
+        row = (*who, action, subject, subject_id, self._directory, *texts, reason, self._run_id)
         self._waiting.append(row)
 
     def write(self) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, select
+from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
 
-from syncd.errors import NameTakenError, NotFoundError, UsageError
+from syncd.errors import InUseError, NameTakenError, NotFoundError, UsageError
 from syncd.model.structure import Window
 from syncd.model.text import fold
 from syncd.store.among import among
@@ -98,3 +98,14 @@ def differences(before: Any, after: Any, names: Sequence[str]) -> tuple[dict[str
     """Of two values of one dataclass the fields that are not the same, as they were and as they are."""
     changed = [name for name in names if getattr(before, name) != getattr(after, name)]
     return {name: getattr(before, name) for name in changed}, {name: getattr(after, name) for name in changed}
+
+
+def require_unused(connection: Connection, row: Row[Any], what: str, uses: Sequence[tuple[Any, Any, str]]) -> None:
+    """Raises InUseError, with everything that is in the way. `uses`: the column that names it, what is counted, in words."""
+    found = []
+    for column, counted, words in uses:
+        count = connection.scalar(select(func.count(counted.distinct())).where(column == row.id))
+        if count:
+            found.append(f"{count} {words}")
+    if found:
+        raise InUseError(f"the {what} {row.name} is in use: {', '.join(found)}")

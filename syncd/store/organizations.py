@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, delete, exists, func, insert, not_, select, update
 
 from syncd.accounts.permissions import HeldRole
-from syncd.errors import InUseError, LastAdministratorError, ManagedFieldError, NotFoundError
+from syncd.errors import LastAdministratorError, ManagedFieldError, NotFoundError
 from syncd.model.caller import Caller
 from syncd.model.structure import Organization, OrganizationFields, Window
 from syncd.model.text import fold
@@ -24,13 +24,21 @@ from syncd.store.among import among
 from syncd.store.announce import announce
 from syncd.store.engine import read, write
 from syncd.store.journal import Journal
-from syncd.store.named import locked, named_page, require_free
+from syncd.store.named import locked, named_page, require_free, require_unused
 from syncd.store.permissions import roles_by_id
 
 # people told of in one transaction, so that no other writer waits long
 BATCH = 500
 
 _a, _o = t.access.c, t.organizations.c
+# what keeps it from being deleted
+_USES = (
+    (_a.organization_id, _a.user_id, "people have access to it"),
+    (t.units.c.organization_id, t.units.c.id, "units are in it"),
+    (t.roles.c.organization_id, t.roles.c.id, "roles are for it"),
+    (t.api_keys.c.organization_id, t.api_keys.c.id, "API keys are for it"),
+    (t.organization_sources.c.organization_id, t.organization_sources.c.directory_id, "directories use it"),
+)
 
 
 class SqlOrganizations:
@@ -115,7 +123,7 @@ class SqlOrganizations:
         with write(self._engine) as connection:
             row = locked(connection, t.organizations, organization_id, "organization", if_match=if_match)
             _require_ours(connection, row, "it")
-            _require_unused(connection, row)
+            require_unused(connection, row, "organization", _USES)
             connection.execute(delete(t.organizations).where(_o.id == organization_id))
             before = {"name": row.name, "enabled": row.enabled}
             journal = Journal(connection, caller=caller, at=at)
@@ -176,23 +184,6 @@ def _require_ours(connection: Connection, row: Row[Any], what: str) -> None:
     if row.directory_id is not None:
         name = connection.scalar(select(t.directories.c.name).where(t.directories.c.id == row.directory_id))
         raise ManagedFieldError(f"the organization {row.name} comes from directory {name}, which decides {what}")
-
-
-def _require_unused(connection: Connection, row: Row[Any]) -> None:
-    """Raises InUseError, with everything that is in the way."""
-    uses = []
-    for column, counted, words in (
-        (_a.organization_id, _a.user_id, "people have access to it"),
-        (t.units.c.organization_id, t.units.c.id, "units are in it"),
-        (t.roles.c.organization_id, t.roles.c.id, "roles are for it"),
-        (t.api_keys.c.organization_id, t.api_keys.c.id, "API keys are for it"),
-        (t.organization_sources.c.organization_id, t.organization_sources.c.directory_id, "directories use it"),
-    ):
-        count = connection.scalar(select(func.count(counted.distinct())).where(column == row.id))
-        if count:
-            uses.append(f"{count} {words}")
-    if uses:
-        raise InUseError(f"the organization {row.name} is in use: {', '.join(uses)}")
 
 
 def _roles_that_hang_on(connection: Connection, organization_id: int) -> set[int]:

@@ -159,7 +159,8 @@ class SqlOutbox:
             connection.execute(update(t.outbox).where(box.id.in_(found)).values(anew))
             journal = Journal(connection, caller=caller, at=at)
             for row in rows:
-                journal.note("mail.retried", "mail", row.id, before={"state": row.state}, after={"state": _QUEUED})
+                journal.add("mail.retried", "mail", row.id, before={"state": row.state}, after={"state": _QUEUED})
+            journal.write()
         return found
 
     def prune(self, *, before: datetime) -> int:

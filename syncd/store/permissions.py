@@ -24,7 +24,7 @@ class SqlPermissions:
 
     def roles_of_user(self, user_id: int) -> tuple[HeldRole, ...]:
         with read(self._engine) as connection:
-            return tuple(roles_of_users(connection, [user_id]).get(user_id, ()))
+            return roles_of_user(connection, user_id)
 
     def roles_by_id(self, role_ids: Collection[int]) -> Mapping[int, HeldRole]:
         with read(self._engine) as connection:
@@ -44,16 +44,23 @@ def roles_by_id(connection: Connection, role_ids: Collection[int]) -> dict[int, 
     return _held(connection, rows)
 
 
-def roles_of_users(connection: Connection, user_ids: Collection[int]) -> dict[int, list[HeldRole]]:
-    """User -> their roles, each once, whatever gave it; who has none is left out."""
-    theirs = among(connection, t.grants.c.user_id, user_ids)
-    grants = connection.execute(select(t.grants.c.user_id, t.grants.c.role_id).where(theirs).distinct()).all()
-    roles = roles_by_id(connection, {role for _, role in grants})
-    found: dict[int, list[HeldRole]] = defaultdict(list)
-    for user_id, role_id in grants:
-        if role_id in roles:
-            found[user_id].append(roles[role_id])
-    return dict(found)
+def roles_of_user(connection: Connection, user_id: int) -> tuple[HeldRole, ...]:
+    """Their roles, each once whatever gave it, with what each holds."""
+    roles, held = t.roles.c, t.role_permissions.c
+    query = (
+        select(roles.id, roles.name, roles.organization_id, held.permission)
+        .select_from(t.grants.join(t.roles, roles.id == t.grants.c.role_id))
+        .outerjoin(t.role_permissions, held.role_id == roles.id)
+        .where(t.grants.c.user_id == user_id)
+    )
+    found: dict[int, tuple[str, int | None, set[str]]] = {}
+    for number, name, organization, permission in connection.execute(query):
+        permissions = found.setdefault(number, (name, organization, set()))[2]
+        permissions |= {permission} if permission is not None else set()
+    return tuple(
+        HeldRole(name=name, organization_id=organization, permissions=frozenset(permissions))
+        for name, organization, permissions in found.values()
+    )
 
 
 def _held(connection: Connection, rows: Iterable[Any]) -> dict[int, HeldRole]:

@@ -15,10 +15,6 @@ from syncd.model.views import PersonView
 from syncd.store import schema as t
 from syncd.store.queries_person import PersonAssembler, id_in, own_fields
 
-MAX_PAGE = 1000
-# people in memory at a time while all are streamed
-_CHUNK = 1000
-
 
 def people_by_ids(connection: Connection, ids: Sequence[int], *, now: datetime) -> list[PersonView]:
     """These people, in this order; whoever does not exist is left out."""

@@ -26,6 +26,7 @@ from syncd.store.lease import fence
 from syncd.store.linked import unsettle
 from syncd.store.purge import delete_users
 from syncd.store.searchrows import refresh_search
+from syncd.store.userrows import locked_user, touch_user
 
 # what a user has that no directory gave: nobody may lose it by a link
 _OWN_TABLES = (t.group_members, t.passwords, t.api_keys, t.owned_records)
@@ -44,12 +45,12 @@ class SqlLinkStore:
             fence(connection, directory, epoch)
             auditor = Auditor(directory=directory, run_id=None, at=time_text(at), actor=actor)
             journal = Journal(connection, caller=Caller(name=actor), at=at, directory=directory)
-            target, found = _user(connection, user_id), _entry(connection, directory, entry, is_dn=is_dn)
-            source = _user(connection, found.user_id)
+            target, found = locked_user(connection, user_id), _entry(connection, directory, entry, is_dn=is_dn)
+            source = locked_user(connection, found.user_id)
             _require_linkable(connection, target, source, found, directory=directory)
             _move(connection, found, target.id)
             values = {"manual": False} if target.manual else {}
-            _touch(connection, target.id, at=at, **values)
+            touch_user(connection, target.id, at=at, **values)
             what = _leave(connection, source, journal=journal)
             unsettle(connection, [target.id, source.id])
             after = fields_text({"entry_id": found.entry_id, "dn": found.dn, "from_user": source.id, **values})
@@ -69,7 +70,7 @@ class SqlLinkStore:
         with write(self._engine) as connection:
             fence(connection, directory, epoch)
             auditor = Auditor(directory=directory, run_id=None, at=time_text(at), actor=actor)
-            user = _user(connection, user_id)
+            user = locked_user(connection, user_id)
             found = _identity_of(connection, user_id, directory)
             if found is None:
                 raise StateError(f"user {user_id} has no entry of {directory}")
@@ -79,7 +80,7 @@ class SqlLinkStore:
             new_id = int(connection.execute(made).scalar_one())
             refresh_search(connection, [new_id])
             _move(connection, found, new_id)
-            _touch(connection, user_id, at=at)
+            touch_user(connection, user_id, at=at)
             unsettle(connection, [user_id, new_id])
             what = fields_text({"entry_id": found.entry_id, "dn": found.dn})
             write_changed(
@@ -103,22 +104,19 @@ def _outcome(what: str) -> str | None:
 
 
 # ---------------------------------------------------------------- who and what
-def _user(connection: Connection, user_id: int) -> Row[Any]:
-    row = connection.execute(select(t.users).where(t.users.c.id == user_id).with_for_update()).one_or_none()
-    if row is None:
-        raise NotFoundError(f"there is no user {user_id}")
-    return row
-
-
-def _entry(connection: Connection, directory: str, entry: str, *, is_dn: bool) -> Row[Any]:
-    """The identity; of two with one DN the one that is present."""
+def entry_named(connection: Connection, directory: str, entry: str, *, is_dn: bool) -> Row[Any] | None:
+    """The identity that a directory's entry has here; of two with one DN the one that is present. Raises UsageError."""
     i = t.identities.c
     try:
         named = i.dn_key == normalize(entry) if is_dn else i.entry_id == entry
     except InvalidDN as error:
         raise UsageError(f"{entry!r} is not a DN: {error}") from None
     query = _of(directory).where(named).order_by(i.missing_since.is_not(None), i.dn_since.desc())
-    row = connection.execute(query.limit(1)).one_or_none()
+    return connection.execute(query.limit(1)).one_or_none()
+
+
+def _entry(connection: Connection, directory: str, entry: str, *, is_dn: bool) -> Row[Any]:
+    row = entry_named(connection, directory, entry, is_dn=is_dn)
     if row is None:
         raise NotFoundError(f"the store has no entry {entry!r} of {directory}: what no run has taken cannot be linked")
     return row
@@ -176,7 +174,7 @@ def _leave(connection: Connection, source: Row[Any], *, journal: Journal) -> str
     """What becomes of the user whose entry went: "stays" with others, "deleted", or "kept" for what is their own."""
     remaining = select(t.identities.c.user_id).where(t.identities.c.user_id == source.id)
     if connection.execute(remaining.limit(1)).first() is not None:
-        _touch(connection, source.id, at=journal.at)
+        touch_user(connection, source.id, at=journal.at)
         return "stays"
     if source.last_login_at is None and not _has_own(connection, source.id):
         announce_deletion(connection, [source.id], journal=journal)
@@ -184,7 +182,7 @@ def _leave(connection: Connection, source: Row[Any], *, journal: Journal) -> str
         return "deleted"
     connection.execute(delete(t.sessions).where(t.sessions.c.user_id == source.id))
     # of no directory any more, so made by hand; their names are the other user's now
-    _touch(connection, source.id, at=journal.at, manual=True, enabled=False, username_key=None, email_key=None)
+    touch_user(connection, source.id, at=journal.at, manual=True, enabled=False, username_key=None, email_key=None)
     return "kept"
 
 
@@ -193,8 +191,3 @@ def _has_own(connection: Connection, user_id: int) -> bool:
     conditions = [exists().where(table.c.user_id == user_id) for table in _OWN_TABLES]
     conditions += [exists().where(table.c.user_id == user_id, table.c.directory_id.is_(None)) for table in (t.grants, t.access)]
     return connection.execute(select(t.users.c.id).where(t.users.c.id == user_id, or_(*conditions))).first() is not None
-
-
-def _touch(connection: Connection, user_id: int, *, at: datetime, **values: Any) -> None:
-    changed = update(t.users).where(t.users.c.id == user_id)
-    connection.execute(changed.values(version=t.users.c.version + 1, updated_at=at, **values))

@@ -60,7 +60,7 @@ class SqlTrail:
                 last = _last_old(connection, table, before)
             if last is None:
                 return pruned
-            with write(self._engine) as connection:
+            with write(self._engine, ordered=table is t.audit_events) as connection:
                 pruned += connection.execute(delete(table).where(table.c.id <= last)).rowcount
                 if table is t.audit_events:
                     _remember(connection, last)

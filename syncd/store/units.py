@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
 
-from syncd.errors import InUseError, ManagedFieldError, NameTakenError, NoSuchReferenceError, NotFoundError, UnitTreeError
+from syncd.errors import ManagedFieldError, NameTakenError, NoSuchReferenceError, NotFoundError, UnitTreeError
 from syncd.model.caller import Caller
 from syncd.model.structure import DEPTH_MAX, Unit, UnitFields, UnitFilter, Window
 from syncd.model.text import fold
@@ -25,9 +25,15 @@ from syncd.store import schema as t
 from syncd.store.among import among
 from syncd.store.engine import read, write
 from syncd.store.journal import Journal
-from syncd.store.named import differences, locked, occur, page_size
+from syncd.store.named import differences, locked, occur, page_size, require_unused
 
 _u, _a = t.units.c, t.access.c
+# what keeps it from being deleted
+_USES = (
+    (_u.parent_id, _u.id, "units lie in it"),
+    (_a.unit_id, _a.user_id, "people are in it"),
+    (t.users.c.owner_unit_id, t.users.c.id, "users are owned by it"),
+)
 
 
 class SqlUnits:
@@ -64,7 +70,7 @@ class SqlUnits:
     # ------------------------------------------------------------ changing
     def create(self, fields: UnitFields, *, caller: Caller, at: datetime) -> Unit:
         with write(self._engine) as connection:
-            _require_place(connection, _Tree.load(connection), fields)
+            _require_place(_Tree.load(connection), fields)
             made = insert(t.units).values(**asdict(fields)).returning(_u.id)
             number = int(connection.execute(made).scalar_one())
             Journal(connection, caller=caller, at=at).note("unit.created", "unit", number, after=asdict(fields))
@@ -79,7 +85,7 @@ class SqlUnits:
             fields = change(before)
             if fields != before:
                 _require_ours(connection, row)
-                _require_place(connection, _Tree.load(connection), fields, own=unit_id)
+                _require_place(_Tree.load(connection), fields, own=unit_id)
                 values = {"name": fields.name, "parent_id": fields.parent_id, "version": row.version + 1}
                 connection.execute(update(t.units).where(_u.id == unit_id).values(values))
                 was, now = differences(before, fields, ("name", "parent_id"))
@@ -90,7 +96,7 @@ class SqlUnits:
         with write(self._engine) as connection:
             row = locked(connection, t.units, unit_id, "unit", if_match=if_match)
             _require_ours(connection, row)
-            _require_unused(connection, row)
+            require_unused(connection, row, "unit", _USES)
             connection.execute(delete(t.units).where(_u.id == unit_id))
             before = {"name": row.name, "organization_id": row.organization_id, "parent_id": row.parent_id}
             journal = Journal(connection, caller=caller, at=at)
@@ -216,7 +222,7 @@ def _require_ours(connection: Connection, row: Row[Any]) -> None:
         raise ManagedFieldError(f"the unit {row.name} comes from directory {name}")
 
 
-def _require_place(connection: Connection, tree: _Tree, fields: UnitFields, *, own: int | None = None) -> None:
+def _require_place(tree: _Tree, fields: UnitFields, *, own: int | None = None) -> None:
     """That the unit can be called so and be there. Raises NoSuchReferenceError, UnitTreeError, NameTakenError."""
     if fields.organization_id not in tree.organizations:
         raise NoSuchReferenceError(f"there is no organization {fields.organization_id}")
@@ -238,18 +244,3 @@ def _require_parent(tree: _Tree, fields: UnitFields, parent: int, *, own: int | 
         raise UnitTreeError(f"unit {parent} is unit {own} itself, or lies below it")
     if len(above) + 1 + (tree.height(own) if own is not None else 0) > DEPTH_MAX:
         raise UnitTreeError(f"units lie {DEPTH_MAX} deep at most")
-
-
-def _require_unused(connection: Connection, row: Row[Any]) -> None:
-    """Raises InUseError, with everything that is in the way."""
-    uses = []
-    for column, counted, words in (
-        (_u.parent_id, _u.id, "units lie in it"),
-        (_a.unit_id, _a.user_id, "people are in it"),
-        (t.users.c.owner_unit_id, t.users.c.id, "users are owned by it"),
-    ):
-        count = connection.scalar(select(func.count(counted.distinct())).where(column == row.id))
-        if count:
-            uses.append(f"{count} {words}")
-    if uses:
-        raise InUseError(f"the unit {row.name} is in use: {', '.join(uses)}")

@@ -19,19 +19,18 @@ from syncd.model.records import FieldValue
 from syncd.model.text import fold
 from syncd.model.useredit import Decides, FirstPlace, NewUser, UserDetail, UserEdit
 from syncd.store import schema as t
-from syncd.store.administrators import require_other_administrator
-from syncd.store.among import among
+from syncd.store.administrators import administers, require_other_administrator
 from syncd.store.announce import announce, announce_deletion
 from syncd.store.apply_names import NAMES
 from syncd.store.apply_values import PLAIN, write_other_fields
 from syncd.store.engine import Engine, read, write
 from syncd.store.first_place import make_place
+from syncd.store.gate import can_log_in
 from syncd.store.journal import Journal
 from syncd.store.links import new_link
 from syncd.store.outbox import queue_mail
 from syncd.store.passwords import put_password
 from syncd.store.purge import delete_users
-from syncd.store.queries_people import people_by_ids
 from syncd.store.searchrows import refresh_search
 from syncd.store.user_detail import user_detail
 from syncd.store.user_edit import Editor
@@ -54,12 +53,10 @@ class SqlUsers:
             return user_detail(connection, user_id, now=now)
 
     def administrators(self, roles: Collection[str], *, now: datetime) -> int:
-        keys = sorted({fold(name) for name in roles})
-        given = select(t.grants.c.user_id).join(t.roles, t.roles.c.id == t.grants.c.role_id).distinct()
         with read(self._engine) as connection:
-            ours = (among(connection, t.roles.c.name_key, keys), t.roles.c.organization_id.is_(None))
-            ids = connection.scalars(given.where(*ours)).all()
-            return sum(person.can_log_in for person in people_by_ids(connection, ids, now=now))
+            given = select(t.grants.c.user_id).where(administers(connection, roles))
+            query = select(func.count()).select_from(t.users).where(t.users.c.id.in_(given), can_log_in(now))
+            return connection.execute(query).scalar_one()
 
     # ------------------------------------------------------------ making
     def create(

@@ -33,7 +33,7 @@ def login(shared: Shared) -> LoginService:
         authenticators=_authenticators(settings),
         settings=settings.login,
         passwords=settings.passwords,
-        precedence=_precedence(settings),
+        precedence={name: place for place, name in enumerate(shared.managed.order)},
         clock=shared.clock,
     )
 
@@ -45,12 +45,6 @@ def _authenticators(settings: RootSettings) -> dict[str, Authenticator]:
         name: LdapAuthenticator(name, directory, timeout=timeout, at_once=settings.login.binds_at_once)
         for name, directory in settings.directories.items()
     }
-
-
-def _precedence(settings: RootSettings) -> dict[str, int]:
-    """Which directory's password counts, of several that have the same person: as for their fields."""
-    found = settings.directories.items()
-    return {name: directory.link.precedence if directory.link else 100 for name, directory in found}
 
 
 def sessions(shared: Shared) -> SessionService:

@@ -439,12 +439,24 @@ def test_s41_a_password_asked_for_elsewhere_is_counted_alike(people: People, sit
     anna = people.manual("anna")
     failures = site.management.login_failures
     for count in range(1, LIMIT + 1):
-        assert failures.begin(anna, name="anna", origin=ORIGIN, caller=ITSELF)
-        failures.fail(anna, name="anna", origin=ORIGIN, caller=ITSELF)
+        assert failures.begin(anna, name="anna", origin=ORIGIN, caller=ITSELF) == count
+        failures.fail(anna, slot=count, name="anna", origin=ORIGIN, caller=ITSELF)
         assert people.row(anna).failed_logins == count
     assert people.row(anna).auth_status == "locked"
-    assert not failures.begin(anna, name="anna", origin=ORIGIN, caller=ITSELF)
-    assert not failures.begin(anna + 1, name="anna", origin=ORIGIN, caller=ITSELF)
+    assert failures.begin(anna, name="anna", origin=ORIGIN, caller=ITSELF) is None
+    assert failures.begin(anna + 1, name="anna", origin=ORIGIN, caller=ITSELF) is None
+
+
+def test_s41_a_wrong_password_elsewhere_does_not_lock_while_the_last_try_is_undecided(people: People, site: Runtime) -> None:
+    anna = people.manual("anna", failed_logins=LIMIT - 2)
+    failures = site.management.login_failures
+    first, last = (failures.begin(anna, name="anna", origin=ORIGIN, caller=ITSELF) for _ in range(2))
+    assert (first, last) == (LIMIT - 1, LIMIT)
+    assert first is not None
+    failures.fail(anna, slot=first, name="anna", origin=ORIGIN, caller=ITSELF)
+    assert people.row(anna).auth_status == "active"
+    failures.succeed(anna)
+    assert (people.row(anna).failed_logins, people.row(anna).auth_status) == (0, "active")
 
 
 def test_s41_a_right_password_elsewhere_forgets_the_failed_ones(people: People, site: Runtime) -> None:

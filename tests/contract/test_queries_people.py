@@ -336,7 +336,7 @@ def test_everybody_comes_by_id_and_as_they_are_shown_one_by_one(rows: Rows, quer
 def test_chunks_join_without_loss_and_show_one_state_of_the_store(
     rows: Rows, queries: Queries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("syncd.store.queries_people._CHUNK", 3)
+    monkeypatch.setattr("syncd.store.userlists._CHUNK", 3)
     ids = [rows.user(f"u{number}", tags=["x"]) for number in range(8)]
     stream = queries.iter_people()
     first = next(stream)

@@ -44,11 +44,11 @@ class FakeCounter:
     # what is told of those that failed
     told: list[tuple[str, Origin]] = field(default_factory=list)
 
-    def begin(self, user_id: int, *, name: str, origin: Origin, caller: Caller) -> bool:
+    def begin(self, user_id: int, *, name: str, origin: Origin, caller: Caller) -> int | None:
         self.begun.append(user_id)
-        return user_id not in self.locked
+        return None if user_id in self.locked else len(self.begun)
 
-    def fail(self, user_id: int, *, name: str, origin: Origin, caller: Caller) -> None:
+    def fail(self, user_id: int, *, slot: int, name: str, origin: Origin, caller: Caller) -> None:
         self.failed.append(user_id)
         self.told.append((name, origin))
 
