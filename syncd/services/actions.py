@@ -68,11 +68,11 @@ class Links(Protocol):
     """Entries of directories that change their users."""
 
     def link(
-        self, user_id: int, *, directory: str, dn: str | None = None, entry_id: str | None = None, actor: str, reason: str
+        self, user_id: int, *, directory: str, dn: str | None = None, entry_id: str | None = None, caller: Caller, reason: str
     ) -> Relinked:
         """Raises SyncdError."""
 
-    def unlink(self, user_id: int, *, directory: str, actor: str, reason: str) -> Relinked:
+    def unlink(self, user_id: int, *, directory: str, caller: Caller, reason: str) -> Relinked:
         """Raises SyncdError."""
 
 
@@ -145,13 +145,13 @@ class ActionService:
             if involved is not None:
                 _not_oneself(involved, caller)
                 self.ceiling.require_user(involved, caller=caller)
-        return self.links.link(user_id, directory=directory, dn=dn, entry_id=entry_id, actor=caller.name, reason=reason)
+        return self.links.link(user_id, directory=directory, dn=dn, entry_id=entry_id, caller=caller, reason=reason)
 
     def unlink(self, user_id: int, *, directory: str, caller: Caller, reason: str) -> Relinked:
         """Make a user's entry of one directory a user of its own. Raises SyncdError."""
         _not_oneself(user_id, caller)
         self.ceiling.require_user(user_id, caller=caller)
-        return self.links.unlink(user_id, directory=directory, actor=caller.name, reason=reason)
+        return self.links.unlink(user_id, directory=directory, caller=caller, reason=reason)
 
     def break_glass(self, user_id: int, *, on: bool, caller: Caller, reason: str) -> bool:
         """Let no run touch somebody, whose local password works while their directory is away; whether that is new.

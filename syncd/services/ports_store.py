@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from syncd.model.caller import Caller
 from syncd.model.feed import StoredCursor
 from syncd.model.plan import Link, Plan
 from syncd.model.records import (
@@ -156,9 +157,9 @@ class LinkStore(Protocol):
     """Entries that change their users by hand. `epoch`: what `Lease.hold` of the directory gave."""
 
     def link(
-        self, user_id: int, *, directory: str, entry: str, is_dn: bool, actor: str, reason: str, at: datetime, epoch: int
+        self, user_id: int, *, directory: str, entry: str, is_dn: bool, caller: Caller, reason: str, at: datetime, epoch: int
     ) -> Relinked:
         """Give an entry of another user to this one. Raises NotFoundError, UsageError, LeaseLostError."""
 
-    def unlink(self, user_id: int, *, directory: str, actor: str, reason: str, at: datetime, epoch: int) -> Relinked:
+    def unlink(self, user_id: int, *, directory: str, caller: Caller, reason: str, at: datetime, epoch: int) -> Relinked:
         """Give the user's entry of the directory to a new user. Raises NotFoundError, UsageError, LeaseLostError."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from syncd.clock import Clock
 from syncd.errors import NotFoundError, UsageError
+from syncd.model.caller import Caller
 from syncd.services.ports_runs import Lease
 from syncd.services.ports_store import LinkStore, Relinked
 from syncd.services.reasons import reason_text
@@ -26,7 +27,7 @@ class HeldLinks:
     clock: Clock
 
     def link(
-        self, user_id: int, *, directory: str, dn: str | None = None, entry_id: str | None = None, actor: str, reason: str
+        self, user_id: int, *, directory: str, dn: str | None = None, entry_id: str | None = None, caller: Caller, reason: str
     ) -> Relinked:
         """As `LinkService.link`."""
         return self.links.link(
@@ -34,16 +35,16 @@ class HeldLinks:
             directory=directory,
             entry=dn if dn is not None else entry_id or "",
             is_dn=dn is not None,
-            actor=actor,
+            caller=caller,
             reason=reason,
             at=self.clock.now(),
             epoch=self.epoch,
         )
 
-    def unlink(self, user_id: int, *, directory: str, actor: str, reason: str) -> Relinked:
+    def unlink(self, user_id: int, *, directory: str, caller: Caller, reason: str) -> Relinked:
         """As `LinkService.unlink`."""
         at = self.clock.now()
-        return self.links.unlink(user_id, directory=directory, actor=actor, reason=reason, at=at, epoch=self.epoch)
+        return self.links.unlink(user_id, directory=directory, caller=caller, reason=reason, at=at, epoch=self.epoch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ class LinkService:
     clock: Clock
 
     def link(
-        self, user_id: int, *, directory: str, dn: str | None = None, entry_id: str | None = None, actor: str, reason: str
+        self, user_id: int, *, directory: str, dn: str | None = None, entry_id: str | None = None, caller: Caller, reason: str
     ) -> Relinked:
         """Make an entry that the store has, of another user, one of this user. A manual user is the directories' from then on.
 
@@ -66,16 +67,16 @@ class LinkService:
             raise UsageError("say which entry: by its DN or by its id")
         text = self.checked(directory, reason)
         with self.holding(directory) as held:
-            return held.link(user_id, directory=directory, dn=dn, entry_id=entry_id, actor=actor, reason=text)
+            return held.link(user_id, directory=directory, dn=dn, entry_id=entry_id, caller=caller, reason=text)
 
-    def unlink(self, user_id: int, *, directory: str, actor: str, reason: str) -> Relinked:
+    def unlink(self, user_id: int, *, directory: str, caller: Caller, reason: str) -> Relinked:
         """Make the user's entry of this directory a user of its own, whose fields the directory's next run fills in.
 
         Raises SyncdError: usage, not_found, lease_held.
         """
         text = self.checked(directory, reason)
         with self.holding(directory) as held:
-            return held.unlink(user_id, directory=directory, actor=actor, reason=text)
+            return held.unlink(user_id, directory=directory, caller=caller, reason=text)
 
     @contextmanager
     def holding(self, directory: str) -> Iterator[HeldLinks]:

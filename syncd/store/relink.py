@@ -18,8 +18,6 @@ from syncd.model.dn import InvalidDN, normalize
 from syncd.services.ports_store import Relinked
 from syncd.store import schema as t
 from syncd.store.announce import announce, announce_deletion
-from syncd.store.audit import Auditor, fields_text, write_changed
-from syncd.store.bulk import time_text
 from syncd.store.engine import write
 from syncd.store.journal import Journal
 from syncd.store.lease import fence
@@ -39,12 +37,11 @@ class SqlLinkStore:
         self._engine = engine
 
     def link(
-        self, user_id: int, *, directory: str, entry: str, is_dn: bool, actor: str, reason: str, at: datetime, epoch: int
+        self, user_id: int, *, directory: str, entry: str, is_dn: bool, caller: Caller, reason: str, at: datetime, epoch: int
     ) -> Relinked:
         with write(self._engine) as connection:
             fence(connection, directory, epoch)
-            auditor = Auditor(directory=directory, run_id=None, at=time_text(at), actor=actor)
-            journal = Journal(connection, caller=Caller(name=actor), at=at, directory=directory)
+            journal = Journal(connection, caller=caller, at=at, directory=directory)
             target, found = locked_user(connection, user_id), _entry(connection, directory, entry, is_dn=is_dn)
             source = locked_user(connection, found.user_id)
             _require_linkable(connection, target, source, found, directory=directory)
@@ -53,23 +50,17 @@ class SqlLinkStore:
             touch_user(connection, target.id, at=at, **values)
             what = _leave(connection, source, journal=journal)
             unsettle(connection, [target.id, source.id])
-            after = fields_text({"entry_id": found.entry_id, "dn": found.dn, "from_user": source.id, **values})
-            before = fields_text({"user": source.id, "username": source.username, "entry_id": found.entry_id})
-            write_changed(
-                connection,
-                [
-                    auditor.changed("user.linked", "user", target.id, before=None, after=after, reason=reason),
-                    auditor.changed(_EVENTS[what], "user", source.id, before=before, after=_outcome(what), reason=reason),
-                ],
-            )
+            after = {"entry_id": found.entry_id, "dn": found.dn, "from_user": source.id, **values}
+            before = {"user": source.id, "username": source.username, "entry_id": found.entry_id}
+            journal.note("user.linked", "user", target.id, after=after, reason=reason)
+            journal.note(_EVENTS[what], "user", source.id, before=before, after=_outcome(what), reason=reason)
             left = [target.id] if what == "deleted" else [target.id, source.id]
             announce(connection, left, journal=journal)
         return Relinked(user_id=target.id, other_id=source.id, dn=found.dn, other=what)
 
-    def unlink(self, user_id: int, *, directory: str, actor: str, reason: str, at: datetime, epoch: int) -> Relinked:
+    def unlink(self, user_id: int, *, directory: str, caller: Caller, reason: str, at: datetime, epoch: int) -> Relinked:
         with write(self._engine) as connection:
             fence(connection, directory, epoch)
-            auditor = Auditor(directory=directory, run_id=None, at=time_text(at), actor=actor)
             user = locked_user(connection, user_id)
             found = _identity_of(connection, user_id, directory)
             if found is None:
@@ -82,15 +73,10 @@ class SqlLinkStore:
             _move(connection, found, new_id)
             touch_user(connection, user_id, at=at)
             unsettle(connection, [user_id, new_id])
-            what = fields_text({"entry_id": found.entry_id, "dn": found.dn})
-            write_changed(
-                connection,
-                [
-                    auditor.changed("user.unlinked", "user", user_id, before=what, after=None, reason=reason),
-                    auditor.changed("user.created", "user", new_id, before=None, after=what, reason=reason),
-                ],
-            )
-            journal = Journal(connection, caller=Caller(name=actor), at=at, directory=directory)
+            what = {"entry_id": found.entry_id, "dn": found.dn}
+            journal = Journal(connection, caller=caller, at=at, directory=directory)
+            journal.note("user.unlinked", "user", user_id, before=what, reason=reason)
+            journal.note("user.created", "user", new_id, after=what, reason=reason)
             announce(connection, [user_id, new_id], journal=journal)
         return Relinked(user_id=user_id, other_id=new_id, dn=found.dn, other="created")
 
@@ -98,9 +84,9 @@ class SqlLinkStore:
 _EVENTS = {"stays": "user.unlinked", "deleted": "user.merged", "kept": "user.merged"}
 
 
-def _outcome(what: str) -> str | None:
+def _outcome(what: str) -> dict[str, bool] | None:
     """What an event says of a user whose last entry went."""
-    return None if what == "stays" else fields_text({"deleted": what == "deleted"})
+    return None if what == "stays" else {"deleted": what == "deleted"}
 
 
 # ---------------------------------------------------------------- who and what

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, event, select, update
 
 from syncd.accounts.gate import login_reasons
-from syncd.model.caller import ITSELF
+from syncd.model.caller import ITSELF, Caller
 from syncd.services.announcing import EVERYBODY_EVERY, AnnouncingService
 from syncd.services.events import EventService
 from syncd.settings.root import StoreSettings
@@ -210,13 +210,16 @@ def test_unlinking_tells_of_both_users(company: Company, engine: Engine) -> None
     lab.add(person("x1", organization="lab", unit="lab"))
     lab.sync()
     p1, x1 = number(engine, "p1"), number(engine, "x1")
-    links = SqlLinkStore(engine)
-    links.link(
-        p1, directory="lab", entry="x1", is_dn=False, actor="anna", reason="the same person", at=later(90), epoch=lab.epoch()
-    )
+    links, who = SqlLinkStore(engine), Caller(name="anna", request_id="req-9")
+    first = lab.epoch()
+    links.link(p1, directory="lab", entry="x1", is_dn=False, caller=who, reason="the same", at=later(90), epoch=first)
     assert told(engine)[-1] == (x1, "access.revoked", ("deleted",))
-    done = links.unlink(p1, directory="lab", actor="anna", reason="not the same", at=later(91), epoch=take(engine, "lab"))
+    then = take(engine, "lab")
+    done = links.unlink(p1, directory="lab", caller=who, reason="not the same", at=later(91), epoch=then)
     assert told(engine)[-1] == (done.other_id, "access.granted", ())
+    # whoever asked stays known, so that it is told as a call of the API and not of the command line
+    asked = [row.action for row in rows(engine, t.audit_events, request_id="req-9")]
+    assert asked == ["access.revoked", "user.linked", "user.merged", "user.unlinked", "user.created", "access.granted"]
     consistent(engine)
 
 

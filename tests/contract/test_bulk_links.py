@@ -186,7 +186,7 @@ class Counting:
 class Made(FakeDoer):
     """Says what became of each."""
 
-    def unlink(self, user_id: int, *, directory: str, actor: str, reason: str) -> Any:
+    def unlink(self, user_id: int, *, directory: str, caller: Caller, reason: str) -> Any:
         self.calls.append((directory, user_id, reason))
         return Relinked(user_id=user_id, other_id=user_id + 1000, dn="uid=x", other="created")
 

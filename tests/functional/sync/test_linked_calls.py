@@ -10,6 +10,7 @@ import pytest
 
 from syncd.bootstrap import open_database
 from syncd.errors import LeaseHeldError, NotFoundError, StateError, UsageError
+from syncd.model.caller import Caller
 from syncd.model.checks import CheckStatus
 from syncd.services.ports_store import Relinked
 from tests.functional.cli import syncd
@@ -40,6 +41,9 @@ def apart(pair: Pair) -> Iterator[Pair]:
         database.close()
 
 
+ROOT = Caller(name="root", everything=True)
+
+
 def number(pair: Pair, username: str) -> int:
     return next(user["id"] for user in pair.users().values() if user["username"] == username)
 
@@ -47,7 +51,7 @@ def number(pair: Pair, username: str) -> int:
 def linked(pair: Pair, user_id: int, **entry: str) -> Relinked:
     entry = entry or {"dn": f"UID=anna.berg, {pair.mail.people_dn}"}
     with pair.hr.runtime() as runtime:
-        return runtime.links.link(user_id, directory="mail", actor="root", reason="the same person", **entry)  # type: ignore[arg-type]
+        return runtime.links.link(user_id, directory="mail", caller=ROOT, reason="the same person", **entry)  # type: ignore[arg-type]
 
 
 def of(pair: Pair, table: str, user_id: int) -> list[dict[str, Any]]:
@@ -86,7 +90,7 @@ def test_the_better_directorys_entry_can_be_the_one_that_moves(apart: Pair) -> N
     other = number(apart, "anna.berg")
     with apart.hr.runtime() as runtime:
         dn = f"uid=anna,{apart.hr.people_dn}"
-        runtime.links.link(other, directory="hr", dn=dn, actor="root", reason="the same person")
+        runtime.links.link(other, directory="hr", dn=dn, caller=ROOT, reason="the same person")
     apart.sync("mail")
     apart.sync("hr")
     user = apart.user()
@@ -112,7 +116,7 @@ def test_parted_again_it_is_a_user_of_its_own(apart: Pair) -> None:
     linked(apart, anna)
     apart.sync("mail")
     with apart.hr.runtime() as runtime:
-        done = runtime.links.unlink(anna, directory="mail", actor="root", reason="two people after all")
+        done = runtime.links.unlink(anna, directory="mail", caller=ROOT, reason="two people after all")
     assert done.other == "created"
     assert of(apart, "access", anna) != []
     apart.sync("mail")
@@ -165,15 +169,15 @@ def test_what_cannot_be_is_refused_and_nothing_is_written(apart: Pair) -> None:
     with apart.hr.runtime() as runtime:
         links = runtime.links
         with refused(UsageError, "by its DN or by its id", apart):
-            links.link(anna, directory="mail", actor="root", reason="the same person")
+            links.link(anna, directory="mail", caller=ROOT, reason="the same person")
         with refused(UsageError, "a reason of", apart):
-            links.link(anna, directory="mail", entry_id="x", actor="root", reason=" ")
+            links.link(anna, directory="mail", entry_id="x", caller=ROOT, reason=" ")
         with refused(NotFoundError, "no directory is called 'nowhere'", apart):
-            links.unlink(anna, directory="nowhere", actor="root", reason="two people")
+            links.unlink(anna, directory="nowhere", caller=ROOT, reason="two people")
         with refused(StateError, "has no other entry", apart):
-            links.unlink(anna, directory="hr", actor="root", reason="two people")
+            links.unlink(anna, directory="hr", caller=ROOT, reason="two people")
         with refused(StateError, "has no entry of mail", apart):
-            links.unlink(anna, directory="mail", actor="root", reason="two people")
+            links.unlink(anna, directory="mail", caller=ROOT, reason="two people")
         with runtime.lease.hold("mail"), pytest.raises(LeaseHeldError):
             linked(apart, anna)
 
