@@ -1,4 +1,4 @@
-"""The loop that tells of access that time alone gives or takes."""
+"""The loop that tells of access that time alone gives or takes: an account's times, a password that grew too old."""
 
 from __future__ import annotations
 
@@ -18,14 +18,19 @@ EVERY = 5.0
 
 async def run(runtime: Runtime, *, stopping: Callable[[], bool]) -> None:
     """Until cancelled."""
-    service = runtime.management.announcing
+    management = runtime.management
+
+    def look() -> int:
+        management.password_age.expire(runtime.clock.now())
+        return management.announcing.look()
+
     failing = False
     while not stopping():
         try:
-            told = await in_thread(service.look, name="access")
+            told = await in_thread(look, name="access")
         except SyncdError as error:
             write = log.debug if failing else log.warning
-            write("access not looked at", code=error.code, message=error.message)
+            write("access not looked at", code=error.code, message=error.message, advice=error.hint)
             failing = True
         else:
             failing = False

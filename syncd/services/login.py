@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import NoReturn
 
 import structlog
@@ -24,6 +23,7 @@ from syncd.model import login as codes
 from syncd.model.caller import ITSELF
 from syncd.model.login import Answer, BindResult, LoggedIn, LoginAttempt, NewSession, Origin
 from syncd.services.login_failures import NAME_LENGTH, LoginFailures, stored_text
+from syncd.services.password_rules import age_policy
 from syncd.services.ports_login import Authenticator, LoginStore
 from syncd.services.ports_people import Hasher
 from syncd.settings.accounts import LoginSettings, PasswordSettings
@@ -185,13 +185,12 @@ class LoginService:
     # ------------------------------------------------------------ age of local passwords
     def _local_expiry(self, subject: LoginSubject) -> int | None:
         """Seconds until the local password expires, when that is near enough to be said."""
-        if self.passwords.max_age is None or subject.hash_set_at is None:
+        policy, now = age_policy(self.passwords), self.clock.now()
+        if policy is None or subject.hash_set_at is None or subject.hash_set_at > policy.looked_at_before(now):
             return None
-        left = subject.hash_set_at + parse_duration(self.passwords.max_age) - self.clock.now()
-        near = timedelta(days=max(self.passwords.warn_days, default=0))
-        return max(0, int(left.total_seconds())) if left <= near else None
+        return max(0, int((policy.expires_at(subject.hash_set_at) - now).total_seconds()))
 
     def _too_old(self, subject: LoginSubject) -> bool:
-        if self.passwords.max_age is None or subject.hash_set_at is None:
-            return False
-        return self.clock.now() >= subject.hash_set_at + parse_duration(self.passwords.max_age)
+        policy = age_policy(self.passwords)
+        set_at = subject.hash_set_at
+        return policy is not None and set_at is not None and policy.is_expired(set_at, now=self.clock.now())

@@ -1,6 +1,7 @@
 """Passwords that become too old: warned about by mail, then expired. Off unless `passwords.max_age` is set.
 
-Looked at once a day, by housekeeping; whatever days it missed, each warning goes out once.
+Whom to warn is looked at once a day, by housekeeping; whatever days it missed, each warning goes out once. What has expired is
+looked for every few seconds, beside all else that time does to access.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ import structlog
 from syncd.accounts.age import AgePolicy, days_left
 from syncd.model.mail import MailKind, NewMail
 from syncd.model.password import Aged, AgingPassword
+from syncd.services.password_rules import age_policy
 from syncd.services.passwords import time_text
 from syncd.services.ports_people import Mailer
 from syncd.settings.accounts import PasswordSettings
-from syncd.settings.duration import parse_duration
 
 log = structlog.get_logger("syncd.passwords")
 
@@ -44,7 +45,7 @@ class AgeStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PasswordAgeService:
-    """The daily look."""
+    """The daily look, and the one every few seconds at what has expired."""
 
     store: AgeStore
     mailer: Mailer
@@ -53,28 +54,27 @@ class PasswordAgeService:
     def expire_and_warn(self, now: datetime) -> Aged:
         """Warn whoever is due, expire what is too old, forget old links. Blocks. Raises StoreError."""
         links = self.store.forget_links(now - LINKS_KEPT)
-        policy = self.policy
+        policy = age_policy(self.settings)
         if policy is None:
             return Aged(links=links)
-        old: list[int] = []
-        warned = 0
+        expired = self.expire(now)
         looked_at = self.store.aging(policy.looked_at_before(now), directory_users=self.settings.directory_users)
-        for password in looked_at:
-            if policy.is_expired(password.set_at, now=now):
-                old.append(password.user_id)
-            else:
-                warned += self._warn(password, policy, now)
-        expired = self.store.expire(old, set_before=now - policy.max_age, at=now)
-        if expired or warned:
-            log.info("passwords aged", expired=len(expired), warned=warned)
-        return Aged(expired=len(expired), warned=warned, links=links)
+        warned = sum(self._warn(password, policy, now) for password in looked_at)
+        if warned:
+            log.info("people warned of the age of their passwords", warned=warned)
+        return Aged(expired=expired, warned=warned, links=links)
 
-    @property
-    def policy(self) -> AgePolicy | None:
-        """None: passwords do not age."""
-        if self.settings.max_age is None:
-            return None
-        return AgePolicy(max_age=parse_duration(self.settings.max_age), warn_days=tuple(self.settings.warn_days))
+    def expire(self, now: datetime) -> int:
+        """Expire what is too old, whenever it is asked; how many. Blocks. Raises StoreError."""
+        policy = age_policy(self.settings)
+        if policy is None:
+            return 0
+        end = now - policy.max_age
+        old = [password.user_id for password in self.store.aging(end, directory_users=self.settings.directory_users)]
+        expired = len(self.store.expire(old, set_before=end, at=now)) if old else 0
+        if expired:
+            log.info("passwords expired", expired=expired)
+        return expired
 
     def _warn(self, password: AgingPassword, policy: AgePolicy, now: datetime) -> bool:
         days = policy.warning(password.set_at, now=now, warned=password.warned)

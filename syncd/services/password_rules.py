@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
+from syncd.accounts.age import AgePolicy
 from syncd.accounts.passwords import Flaw, Policy, flaws, hint, missing
 from syncd.accounts.strength import Strength, strength
 from syncd.accounts.suggestion import suggestion
 from syncd.errors import WeakPasswordError
 from syncd.services.ports_people import PasswordVerdict
 from syncd.settings.accounts import PasswordSettings
+from syncd.settings.duration import parse_duration
 
 # zxcvbn keeps the names of whom it judges in a table of its module: one at a time
 _ONE_AT_A_TIME = threading.Lock()
@@ -72,3 +74,10 @@ class LocalPasswordRules:
             password = suggestion(self.policy, about)
             if not self.policy.min_strength or self.judge(password, about=about).strength >= self.policy.min_strength:
                 return password
+
+
+def age_policy(settings: PasswordSettings) -> AgePolicy | None:
+    """None: passwords do not age."""
+    if settings.max_age is None:
+        return None
+    return AgePolicy(max_age=parse_duration(settings.max_age), warn_days=tuple(settings.warn_days))

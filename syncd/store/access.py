@@ -15,6 +15,7 @@ from syncd.model.views import unit_path
 from syncd.store import schema as t
 from syncd.store.among import among
 from syncd.store.engine import read
+from syncd.store.permissions import counts_for
 from syncd.store.queries_people import people_by_ids
 from syncd.store.queries_person import path_names
 
@@ -92,8 +93,9 @@ def _above(number: int, tree: Mapping[int, tuple[int | None, str]]) -> set[int]:
 def _roles(connection: Connection, user_id: int) -> tuple[AccessRole, ...]:
     r, p = t.roles.c, t.role_permissions.c
     granted = select(t.grants.c.role_id).where(t.grants.c.user_id == user_id)
-    roles = connection.execute(select(r.id, r.name, r.organization_id).where(r.id.in_(granted)).order_by(r.name_key)).all()
+    counting = (r.id.in_(granted), counts_for(user_id))
+    roles = connection.execute(select(r.id, r.name, r.organization_id).where(*counting).order_by(r.name_key)).all()
     names: dict[int, set[str]] = {row.id: set() for row in roles}
-    for role_id, name in connection.execute(select(p.role_id, p.permission).where(p.role_id.in_(granted))):
+    for role_id, name in connection.execute(select(p.role_id, p.permission).where(p.role_id.in_(list(names)))):
         names[role_id].add(name)
     return tuple(AccessRole(**row._mapping, permissions=frozenset(names[row.id])) for row in roles)

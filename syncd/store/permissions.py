@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import ColumnElement, Connection, Engine, exists, or_, select
 
 from syncd.accounts.permissions import HeldRole
 from syncd.store import schema as t
@@ -44,14 +44,22 @@ def roles_by_id(connection: Connection, role_ids: Collection[int]) -> dict[int, 
     return _held(connection, rows)
 
 
+def counts_for(user_id: int) -> ColumnElement[bool]:
+    """Whether a role gives the user anything: one of an organization only where they have access to it, which a run may take
+    away from under a role that was given by hand (S23)."""
+    access, organization = t.access.c, t.roles.c.organization_id
+    reached = exists().where(access.user_id == user_id, access.organization_id == organization)
+    return or_(organization.is_(None), reached)
+
+
 def roles_of_user(connection: Connection, user_id: int) -> tuple[HeldRole, ...]:
-    """Their roles, each once whatever gave it, with what each holds."""
+    """Their roles that count, each once whatever gave it, with what each holds."""
     roles, held = t.roles.c, t.role_permissions.c
     query = (
         select(roles.id, roles.name, roles.organization_id, held.permission)
         .select_from(t.grants.join(t.roles, roles.id == t.grants.c.role_id))
         .outerjoin(t.role_permissions, held.role_id == roles.id)
-        .where(t.grants.c.user_id == user_id)
+        .where(t.grants.c.user_id == user_id, counts_for(user_id))
     )
     found: dict[int, tuple[str, int | None, set[str]]] = {}
     for number, name, organization, permission in connection.execute(query):

@@ -17,6 +17,7 @@ from syncd.model.permission import OPERATOR, OURS
 from syncd.services.access import AccessService
 from syncd.store import schema as t
 from syncd.store.access import SqlAccess
+from syncd.store.permissions import SqlPermissions
 from tests.fakes.edge import FakeClock
 from tests.fakes.host import FakeHost, Serve
 from tests.fakes.management import logged_in
@@ -83,6 +84,7 @@ def test_s20_a_unit_comes_with_everything_below_it(town: Town) -> None:
 
 def test_s24_permissions_of_several_roles_add_up(town: Town) -> None:
     acme = town.places["Acme"]
+    town.rows.access(town.ben, acme)
     for role in (
         town.role("a", "crm:leads.read", "users:read"), town.role("b", "crm:leads.read", "crm:leads.write"),
         town.role("operator"), town.role("local", "shop:sell", "crm:leads.read", organization=acme),
@@ -99,7 +101,19 @@ def test_s24_permissions_of_several_roles_add_up(town: Town) -> None:
     ]  # fmt: skip
 
 
+def test_s23_a_role_of_an_organization_that_was_taken_away_counts_for_nothing(town: Town, engine: Engine) -> None:
+    """By hand nobody has one without the other; a run may take the access from under a role that was given by hand."""
+    acme = town.places["Acme"]
+    town.rows.grant(town.ben, town.role("local", "shop:sell", organization=acme))
+    assert (town.of().facts.roles, dict(town.of().local)) == ((), {})
+    assert SqlPermissions(engine).roles_of_user(town.ben) == ()
+    town.rows.access(town.ben, acme)
+    assert dict(town.of().local) == {acme: ("shop:sell",)}
+    assert [role.name for role in SqlPermissions(engine).roles_of_user(town.ben)] == ["local"]
+
+
 def test_s23_a_role_of_one_organization_opens_nothing_here(town: Town) -> None:
+    town.rows.access(town.ben, town.places["Acme"])
     town.rows.grant(town.ben, town.role("administrator", "users:write", organization=town.places["Acme"]))
     access = town.of()
     assert (access.everything, access.permissions, dict(access.local)) == (False, (), {})

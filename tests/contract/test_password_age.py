@@ -53,6 +53,16 @@ def test_s51_warned_at_seven_three_and_one_day_and_expired_at_thirty(ring: Keyri
     assert (event.before, event.after) == ({"auth_status": "active"}, {"auth_status": "expired"})
 
 
+def test_s51_what_has_expired_is_found_without_waiting_for_the_daily_look(ring: Keyring) -> None:
+    anna = ring.person()
+    end = ring.clock.now() + timedelta(days=30)
+    assert ring.age.expire(end - timedelta(microseconds=1)) == 0
+    assert ring.user(anna).auth_status == "active"
+    assert ring.age.expire(end) == 1
+    assert (ring.user(anna).auth_status, ring.told()) == ("expired", [("access.revoked", anna)])
+    assert ring.age.expire(end) == 0
+
+
 def test_a_warning_changes_nothing_of_the_person(ring: Keyring) -> None:
     anna = ring.person()
     before = ring.user(anna).version
