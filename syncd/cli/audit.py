@@ -10,9 +10,11 @@ import typer
 
 from syncd.cli.invocation import of
 from syncd.cli.output import Table
+from syncd.cli.structure import print_older
 from syncd.errors import UsageError
 from syncd.model.export import ExportFormat
 from syncd.model.trail import AttemptFilter, AuditFilter
+from syncd.model.views import AuditEventView
 
 app = typer.Typer(help="What was changed, and who logged in.", no_args_is_help=True)
 
@@ -70,9 +72,9 @@ def list_events(
         search=search,
     )  # fmt: skip
     with invocation.runtime() as runtime:
-        events = [trail_json(event) for event in runtime.management.trail.audit(wanted, limit=limit, before_id=before)]
-    shown = [_shown(event) for event in events] if invocation.printer.for_people else events
-    invocation.printer.rows(_EVENTS, shown, next_page=str(events[-1]["id"]) if len(events) == limit else None)
+        events = runtime.management.trail.audit(wanted, limit=limit + 1, before_id=before)
+    make = _shown if invocation.printer.for_people else trail_json
+    print_older(invocation.printer, _EVENTS, events, make, limit=limit)
 
 
 @app.command()
@@ -129,11 +131,14 @@ def logins(
     invocation = of(context)
     wanted = AttemptFilter(name=name, user_id=user, outcome=outcome, address=address, since=_utc(since), until=_utc(until))
     with invocation.runtime() as runtime:
-        tries = [trail_json(one) for one in runtime.management.trail.attempts(wanted, limit=limit, before_id=before)]
-    invocation.printer.rows(_ATTEMPTS, tries, next_page=str(tries[-1]["id"]) if len(tries) == limit else None)
+        tries = runtime.management.trail.attempts(wanted, limit=limit + 1, before_id=before)
+    print_older(invocation.printer, _ATTEMPTS, tries, trail_json, limit=limit)
 
 
-def _shown(event: dict[str, Any]) -> dict[str, Any]:
+def _shown(found: AuditEventView) -> dict[str, Any]:
+    from syncd.services.trail import trail_json
+
+    event = trail_json(found)
     changed = sorted({*(event["before"] or {}), *(event["after"] or {})})
     return event | {"subject": f"{event['subject_type']} {event['subject_id']}", "changed": changed}
 

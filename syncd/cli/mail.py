@@ -9,6 +9,7 @@ import typer
 
 from syncd.cli.invocation import caller, of
 from syncd.cli.output import Table
+from syncd.cli.structure import print_older
 from syncd.errors import UsageError
 from syncd.model.mail import MailState
 
@@ -40,12 +41,8 @@ def list_mails(
     """List mails, newest first. What stands in a mail is not kept in a readable form, and a link's secret not at all."""
     invocation = of(context)
     with invocation.runtime() as runtime:
-        found = list(runtime.management.mails.list(state=state, limit=limit + 1, before_id=before))
-    shown, more = found[:limit], len(found) > limit
-    next_page = str(shown[-1].id) if more else None
-    invocation.printer.rows(_MAILS, [asdict(mail) for mail in shown], next_page=next_page)
-    if more and invocation.printer.for_people:
-        typer.echo(f"older ones: --before {next_page}", err=True)
+        found = runtime.management.mails.list(state=state, limit=limit + 1, before_id=before)
+    print_older(invocation.printer, _MAILS, found, asdict, limit=limit)
 
 
 @app.command()

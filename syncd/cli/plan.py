@@ -9,6 +9,7 @@ import typer
 from syncd.cli import planviews
 from syncd.cli.invocation import actor, of
 from syncd.cli.output import Format
+from syncd.cli.structure import print_older
 from syncd.cli.sync import do_run, exit_code, print_runs
 from syncd.cli.work import progress_bar
 
@@ -29,13 +30,9 @@ def list_plans(
     """List plans that are or were held, newest first."""
     invocation = of(context)
     with invocation.runtime() as runtime:
-        found = list(runtime.plans.list(directory=directory, limit=limit + 1, before_id=before))
-    shown = found[:limit]
-    next_page = str(shown[-1].id) if len(found) > limit else None
+        found = runtime.plans.list(directory=directory, limit=limit + 1, before_id=before)
     make = planviews.held_json if invocation.format is Format.JSON else planviews.held_row
-    invocation.printer.rows(planviews.PLANS, [make(plan) for plan in shown], next_page=next_page)
-    if next_page and invocation.printer.for_people:
-        typer.echo(f"older ones: --before {next_page}", err=True)
+    print_older(invocation.printer, planviews.PLANS, found, make, limit=limit)
 
 
 @app.command()

@@ -9,6 +9,7 @@ import typer
 from syncd.cli.invocation import of
 from syncd.cli.output import Format
 from syncd.cli.runviews import RUNS, issue_json, run_json, run_row
+from syncd.cli.structure import print_older
 from syncd.cli.sync import print_run
 
 app = typer.Typer(help="Show runs.", no_args_is_help=True)
@@ -24,14 +25,8 @@ def list_runs(
     """List runs, newest first."""
     invocation = of(context)
     with invocation.runtime() as runtime:
-        found = list(runtime.runs.list(directory=directory, limit=limit + 1, before_id=before))
-    more = len(found) > limit
-    shown = found[:limit]
-    next_page = str(shown[-1].id) if more else None
-    rows = [run_json(run) if invocation.format is Format.JSON else run_row(run) for run in shown]
-    invocation.printer.rows(RUNS, rows, next_page=next_page)
-    if more and invocation.printer.for_people:
-        typer.echo(f"older ones: --before {next_page}", err=True)
+        found = runtime.runs.list(directory=directory, limit=limit + 1, before_id=before)
+    print_older(invocation.printer, RUNS, found, run_json if invocation.format is Format.JSON else run_row, limit=limit)
 
 
 @app.command()

@@ -1,8 +1,8 @@
-"""What the verbs of roles, groups, organizations and units share: how one is named, and how lists are printed."""
+"""What verbs share: how roles, groups, organizations and units are named, and how lists are printed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -63,6 +63,17 @@ def print_page(printer: Printer, table: Table, page: Page[Any], rows: Callable[[
     printer.rows(table, [rows(item) for item in page.items], next_page=page.next)
     if page.next and printer.for_people:
         typer.echo(f"there are more: --after {page.next!r}", err=True)
+
+
+def print_older(
+    printer: Printer, table: Table, found: Sequence[Any], rows: Callable[[Any], Mapping[str, Any]], *, limit: int
+) -> None:
+    """The first `limit` of what was found, newest first; one more says that there are older ones, and how to go on is told."""
+    shown = found[:limit]
+    mark = str(shown[-1].id) if len(found) > limit else None
+    printer.rows(table, [rows(item) for item in shown], next_page=mark)
+    if mark and printer.for_people:
+        typer.echo(f"older ones: --before {mark}", err=True)
 
 
 def print_done(printer: Printer, record: Mapping[str, Any], line: str) -> None:

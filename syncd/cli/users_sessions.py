@@ -33,8 +33,6 @@ def list_sessions(
     with invocation.runtime() as runtime:
         found = runtime.management.sessions.list(runtime.queries.user(user).id)
     rows: list[dict[str, Any]] = [{key: getattr(session, key) for key in _SESSIONS.keys} for session in found]
-    for row in rows:
-        row |= {key: row[key].isoformat() for key in ("created_at", "last_seen_at", "expires_at")}
     invocation.printer.rows(_SESSIONS, rows)
 
 

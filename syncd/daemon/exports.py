@@ -40,7 +40,8 @@ async def run(runtime: Runtime, *, stopping: Callable[[], bool]) -> None:
                     await in_thread(exports.tidy, name="tidy exports")
                     tidy_at = loop.time() + TIDY_EVERY
             except SyncdError as error:
-                (log.debug if failing else log.warning)("exports not looked for", code=error.code, message=error.message)
+                write = log.debug if failing else log.warning
+                write("exports not looked for", code=error.code, message=error.message, advice=error.hint)
                 job, failing = None, True
             else:
                 failing = False

@@ -126,7 +126,7 @@ class Generation:
             try:
                 run, new = await self.request(name, mode=mode, trigger=trigger)
             except SyncdError as error:
-                log.error("run not requested", directory=name, code=error.code, message=error.message)
+                log.error("run not requested", directory=name, code=error.code, message=error.message, advice=error.hint)
             else:
                 log.info("run requested", directory=name, run=run.id, trigger=trigger.value, new=new)
 

@@ -68,7 +68,7 @@ def _purge(runtime: Runtime, directory: str) -> bool:
         log.debug("purge put off while a run is at work", directory=directory)
         return False
     except SyncdError as error:
-        log.warning("people not purged", directory=directory, code=error.code, message=error.message)
+        log.warning("people not purged", directory=directory, code=error.code, message=error.message, advice=error.hint)
         return False
     return True
 

@@ -75,7 +75,7 @@ class _Mailer:
             report = await in_thread(lambda: self._sender.work(stopping=self._stopping), name="mail")
         except SyncdError as error:
             write = log.debug if self._failing else log.warning
-            write("mail not looked for", code=error.code, message=error.message)
+            write("mail not looked for", code=error.code, message=error.message, advice=error.hint)
             self._failing = True
             return 0
         self._failing = False

@@ -162,7 +162,8 @@ def _context(settings: MailSettings) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=settings.ca_file)
     except (OSError, ValueError) as error:
-        raise MailTlsError(f"mail.ca_file {settings.ca_file} cannot be used.") from error
+        why = getattr(error, "strerror", None) or "it is no file of certificates (PEM)"
+        raise MailTlsError(f"mail.ca_file {settings.ca_file} cannot be used: {why}.") from error
     # Python 3.13 began to refuse what RFC 5280 forbids but internal authorities do
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context

@@ -38,7 +38,7 @@ class HttpCourier:
 async def _post(message: Message) -> int:
     timeout = aiohttp.ClientTimeout(total=message.timeout)
     headers = {"User-Agent": f"syncd/{syncd.__version__}", "Content-Type": "application/json", **message.headers}
-    tls: ssl.SSLContext | bool = ssl.create_default_context(cafile=message.ca_file) if message.ca_file else True
+    tls = _context(message.ca_file) if message.ca_file else True
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()) as session,
@@ -48,6 +48,15 @@ async def _post(message: Message) -> int:
     finally:
         # connections are closed in the next rounds of the loop, which ends with this call
         await asyncio.sleep(_CLOSING)
+
+
+def _context(ca_file: str) -> ssl.SSLContext:
+    """Raises WebhookError for a file that is none."""
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is no file of certificates (PEM)"
+        raise WebhookError(f"the webhook's ca_file {ca_file} cannot be used: {why}") from error
 
 
 def _what(error: Exception) -> str:

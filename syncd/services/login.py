@@ -96,7 +96,13 @@ class LoginService:
             outcome = result.reason or codes.WRONG_PASSWORD
             attempt = self._attempt(tried, outcome, subject, directory)
             if self.failures.failed(subject, slot=slot, attempt=attempt, caller=caller):
-                log.warning("account locked", user=subject.user_id, failed_logins=self.settings.max_failures)
+                log.warning(
+                    "account locked",
+                    user=subject.user_id,
+                    failed_logins=self.settings.max_failures,
+                    advice=f"`syncd users activate id:{subject.user_id}` unlocks it; "
+                    f"`syncd audit logins --user {subject.user_id}` shows the tries.",
+                )
             raise LoginRefusedError
         if result.answer is not Answer.ACCEPTED:
             expired = (result.reason, directory)
@@ -124,7 +130,12 @@ class LoginService:
         else:
             result = authenticator.check(way.entry.dn, entry_id=way.entry.entry_id, password=tried.password)
         if result.answer is Answer.UNAVAILABLE and way.otherwise_local:
-            log.warning("break-glass login", user=subject.user_id, directory=name)
+            log.warning(
+                "directory unavailable, so the local password of a break-glass account is asked for",
+                user=subject.user_id,
+                directory=name,
+                advice=f"`syncd audit logins --user {subject.user_id}` shows whether it was right.",
+            )
             return self._verified_here(tried, subject), None
         return result, name
 
