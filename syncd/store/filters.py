@@ -18,7 +18,7 @@ from syncd.model.text import fold
 from syncd.model.userfilter import AllOf, AnyOf, Condition, Negation, Operator, Test
 from syncd.store import schema as t
 from syncd.store.customfilter import custom_field
-from syncd.store.matching import caseless_like, escaped, has, like
+from syncd.store.matching import caseless_like, escaped, has, in_search, like
 from syncd.store.searchrows import SEARCHED, SEPARATORS, cut
 
 Holds: TypeAlias = ColumnElement[bool]
@@ -120,7 +120,7 @@ def _searched(name: str, test: Test) -> Holds:
     key = _key(name, test)
     if key is not None:
         return func.coalesce(key, false())
-    return exists().where(t.user_search.c.user_id == _u.id, _in_text(name, test))
+    return in_search(_in_text(name, test))
 
 
 def _search_seed(name: str, test: Test) -> Select[Any]:

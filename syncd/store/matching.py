@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Text, and_, func, literal, true
+from sqlalchemy import Boolean, ColumnElement, Text, and_, exists, func, literal, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -16,6 +16,11 @@ from syncd.store.searchrows import cut
 def words_in(words: list[str]) -> ColumnElement[bool]:
     """Whether all these folded words occur in a row of user_search."""
     return and_(true(), *(has(t.user_search.c.text, cut(word)) for word in words))
+
+
+def in_search(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether a condition on user_search holds for the row of somebody in `users`, also where user_search itself is listed."""
+    return exists().where(t.user_search.c.user_id == t.users.c.id, condition).correlate(t.users)
 
 
 def has(column: ColumnElement[Any], part: str) -> ColumnElement[bool]:

@@ -15,7 +15,7 @@ from syncd.store import filters
 from syncd.store import schema as t
 from syncd.store.among import among
 from syncd.store.gate import active, missing
-from syncd.store.matching import words_in
+from syncd.store.matching import in_search, words_in
 
 _u, _i = t.users.c, t.identities.c
 # how many are few: whom to look up first, and then filter and sort
@@ -43,7 +43,7 @@ def _conditions(wanted: UserFilter, now: datetime) -> Iterator[tuple[str, Column
     if wanted.directory is not None:
         yield "directory", exists().where(_i.user_id == _u.id, _of_directory(wanted))
     if words := fold(wanted.text).split():
-        yield "words", exists().where(t.user_search.c.user_id == _u.id, words_in(words))
+        yield "words", in_search(words_in(words))
     for column, named, number in _belongings(wanted):
         yield str(named), exists().where(column == _u.id, named == number)
     if wanted.condition is not None:

@@ -243,6 +243,19 @@ def test_s33_every_order_in_both_directions_shows_everybody_once(queries: Querie
                 assert expected == having[::-1] + lacking[::-1]
 
 
+@pytest.mark.usefixtures("both_ways")
+def test_s33_the_order_changes_nothing_about_whom_a_list_shows(queries: Queries, company: dict[str, int]) -> None:
+    asked = {text: wanted_people(queries, filter=text) for text, expected in FILTERS.items() if expected is not None}
+    asked |= {text: wanted_people(queries, search=text) for text in ("a", "núñez", "ben straße", "o'hara", "%", "qqq")}
+    asked["both"] = wanted_people(queries, search="e", filter='userName co "n" or name.middleName pr')
+    orders = [UserOrder(key, descending) for key in UserSort for descending in (False, True)]
+    for text, wanted in asked.items():
+        expected = sorted(found(queries, wanted), key=str)
+        for order in orders:
+            assert sorted(found(queries, wanted, order=order), key=str) == expected, (text, order)
+        assert len(pages(queries, UserOrder(UserSort.NAME), limit=1, wanted=wanted)) == len(expected), text
+
+
 def test_s33_pages_are_stable_whoever_comes_and_goes(queries: Queries, rows: Rows, engine: Engine) -> None:
     for name in ("b", "d", "f", "h"):
         rows.user(name, last_name=name, last_login_at=later(ord(name)))
