@@ -59,9 +59,10 @@ LOCKED = "locked"
 UNAVAILABLE = "unavailable"
 PASSWORD_EXPIRED = "password_expired"  # noqa: S105
 PASSWORD_MUST_CHANGE = "password_must_change"  # noqa: S105
-# of tries to change a password with a present one, which count like logins
-CHANGE_WRONG_PASSWORD = "change_wrong_password"  # noqa: S105
-CHANGE_LOCKED = "change_locked"
+# only of tries to change a password: a directory keeps it
+DIRECTORY_PASSWORD = "directory_password"  # noqa: S105
+# before the code, of tries to change a password with a present one, which count like logins
+CHANGE = "change_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginAttempt:
-    """A try to log in, or to change a password with a present one that was not it, as it is kept."""
+    """A try to log in, or one to change a password with a present one that was refused, as it is kept."""
 
     at: datetime
     # as it was typed, cut to a length

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from syncd.accounts.lockout import lock_over
+from syncd.accounts.lockout import lock_over, outcome_of
 from syncd.accounts.standing import Lockout, LoginSubject
 from syncd.clock import Clock
 from syncd.model.caller import ITSELF, Caller
-from syncd.model.login import CHANGE_LOCKED, CHANGE_WRONG_PASSWORD, LoginAttempt, Origin
+from syncd.model.login import CHANGE, LOCKED, UNKNOWN_NAME, WRONG_PASSWORD, LoginAttempt, Origin
 from syncd.model.mail import MailKind
 from syncd.services.ports_login import LoginStore
 from syncd.services.ports_people import Mailer
@@ -98,24 +98,39 @@ class LoginFailures:
         subject = self.with_lock_ended(subject)
         slot = None if subject.gate.auth_status == "locked" else self.slot(subject, caller=caller)
         if slot is None:
-            attempt = self._change(subject, CHANGE_LOCKED, name=name, origin=origin)
+            attempt = self._change(subject, LOCKED, name=name, origin=origin)
             self.failed(subject, slot=None, attempt=attempt, caller=caller)
         return slot
 
-    def fail(self, user_id: int, *, slot: int, name: str, origin: Origin, caller: Caller) -> None:
-        """The password of the try with this number was wrong: lock at the limit."""
+    def fail(
+        self, user_id: int, *, slot: int | None, why: str = WRONG_PASSWORD, name: str, origin: Origin, caller: Caller
+    ) -> None:
+        """The try with this number is refused, or one without a number, unseen, which is counted now: lock at the limit."""
         subject = self.store.subject(user_id)
         if subject is not None:
-            attempt = self._change(subject, CHANGE_WRONG_PASSWORD, name=name, origin=origin)
+            if slot is None:
+                subject = self.with_lock_ended(subject)
+            attempt = self._change(subject, why, name=name, origin=origin)
             self.failed(subject, slot=slot, attempt=attempt, caller=caller)
+
+    def unknown(self, name: str, *, origin: Origin) -> None:
+        """Nobody is called so: only keep it."""
+        self.store.note(self._change(None, UNKNOWN_NAME, name=name, origin=origin))
 
     def succeed(self, user_id: int) -> None:
         """The password was right: forget what was counted."""
         self.store.zero(user_id)
 
-    def _change(self, subject: LoginSubject, outcome: str, *, name: str, origin: Origin) -> LoginAttempt:
-        kept = stored_text(name, NAME_LENGTH)
-        return LoginAttempt(at=self.clock.now(), name=kept, user_id=subject.user_id, outcome=outcome, origin=origin)
+    def _change(self, subject: LoginSubject | None, why: str, *, name: str, origin: Origin) -> LoginAttempt:
+        code, directory = outcome_of(why)
+        return LoginAttempt(
+            at=self.clock.now(),
+            name=stored_text(name, NAME_LENGTH),
+            user_id=subject.user_id if subject else None,
+            outcome=CHANGE + code,
+            directory=directory,
+            origin=origin,
+        )
 
 
 def stored_text(text: str, length: int) -> str:

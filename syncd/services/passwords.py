@@ -21,7 +21,7 @@ from syncd.errors import (
     WrongPasswordError,
 )
 from syncd.model.caller import Caller
-from syncd.model.login import Origin
+from syncd.model.login import DIRECTORY_PASSWORD, LOCKED, Origin
 from syncd.model.mail import MailKind, NewMail
 from syncd.model.password import PasswordOwner
 from syncd.services.password_rules import LocalPasswordRules
@@ -136,16 +136,24 @@ class PasswordService:
         """Somebody without a session changes their password: because it has expired, or as they like.
 
         Raises LoginRefusedError, always the same, for everything that would refuse the login too, but an expired password; then
-        WeakPasswordError, StateError.
+        WeakPasswordError, StateError. As with a login the gate goes first, and what it refuses is counted unseen.
         """
+        origin = origin or Origin(request_id=caller.request_id)
         owner = self.store.owner_by_name(name)
-        if owner is None or not Owners(self.settings).are_local(owner):
+        if owner is None:
             self.hasher.verify(None, current)
+            self.counter.unknown(name, origin=origin)
             raise LoginRefusedError
         known = replace(caller, name=owner.username or owner.name, user_id=owner.id)
-        if not self._is_present(owner, current, name=name, origin=origin, caller=known):
+        # a lock is the counter's, which ends one whose time is over
+        why = next((reason for reason in self._kept_out(owner) if reason != LOCKED), None)
+        if why is None and not Owners(self.settings).are_local(owner):
+            why = DIRECTORY_PASSWORD
+        if why is not None:
+            self.hasher.verify(None, current)
+            self.counter.fail(owner.id, slot=None, why=why, name=name, origin=origin, caller=known)
             raise LoginRefusedError
-        if set(self.store.login_reasons(owner.id, now=self.clock.now())) - MENDED:
+        if not self._is_present(owner, current, name=name, origin=origin, caller=known, gated=True):
             raise LoginRefusedError
         self._replace(owner, current, new, caller=known)
 
@@ -170,8 +178,24 @@ class PasswordService:
             by=by,
         )
 
-    def _is_present(self, owner: PasswordOwner, password: str, *, name: str, origin: Origin | None, caller: Caller) -> bool:
-        """Whether it is their password; counted like a login. A locked account's is not looked at, in the same time."""
+    def _kept_out(self, owner: PasswordOwner) -> Sequence[str]:
+        """Why they cannot log in, beside what a new password mends."""
+        return [reason for reason in self.store.login_reasons(owner.id, now=self.clock.now()) if reason not in MENDED]
+
+    def _is_present(
+        self,
+        owner: PasswordOwner,
+        password: str,
+        *,
+        name: str,
+        origin: Origin | None,
+        caller: Caller,
+        gated: bool = False,
+    ) -> bool:
+        """Whether it is their password; counted like a login. A locked account's is not looked at, in the same time.
+
+        `gated`: nor will it do when the gate has closed while it was looked at.
+        """
         origin = origin or Origin(request_id=caller.request_id)
         slot = self.counter.begin(owner.id, name=name, origin=origin, caller=caller)
         if slot is None:
@@ -179,6 +203,9 @@ class PasswordService:
             return False
         if not self.hasher.verify(owner.hash, password):
             self.counter.fail(owner.id, slot=slot, name=name, origin=origin, caller=caller)
+            return False
+        if gated and (kept_out := self._kept_out(owner)):
+            self.counter.fail(owner.id, slot=slot, why=kept_out[0], name=name, origin=origin, caller=caller)
             return False
         self.counter.succeed(owner.id)
         return True

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from syncd.model.caller import Caller
-from syncd.model.login import Origin
+from syncd.model.login import WRONG_PASSWORD, Origin
 from syncd.model.mail import MailKind, NewMail
 
 
@@ -50,7 +50,7 @@ class Hasher(Protocol):
 
 
 class FailureCounter(Protocol):
-    """Counts wrong present passwords of whoever changes theirs, and keeps each among the login attempts.
+    """Counts what is refused to whoever changes a password with the present one, and keeps each among the login attempts.
 
     `name`: as it was typed, or of whose session it is.
     """
@@ -59,8 +59,16 @@ class FailureCounter(Protocol):
         """Count a try before its password is looked at; its number, None when the account is locked, so that it must not be
         looked at."""
 
-    def fail(self, user_id: int, *, slot: int, name: str, origin: Origin, caller: Caller) -> None:
-        """The password of the try with this number was wrong: lock at the limit."""
+    def fail(
+        self, user_id: int, *, slot: int | None, why: str = WRONG_PASSWORD, name: str, origin: Origin, caller: Caller
+    ) -> None:
+        """The try with this number is refused, or one without a number, unseen, which is counted now: lock at the limit.
+
+        `why`: a code of syncd.model.login, or a reason of the login gate.
+        """
+
+    def unknown(self, name: str, *, origin: Origin) -> None:
+        """Nobody is called so: only keep it."""
 
     def succeed(self, user_id: int) -> None:
         """The password was right: forget what was counted."""

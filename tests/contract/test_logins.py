@@ -500,9 +500,12 @@ def test_s41_a_wrong_present_password_is_kept_until_the_lock_and_after(people: P
         passwords.change_own(GOOD, "Another-Secret-1", caller=own)
     kept = [(row.name, row.outcome, row.user_id, row.address, row.request_id) for row in rows(people.engine, t.login_attempts)]
     mail = ("Anna@Example.com", anna, ORIGIN.address, ORIGIN.request_id)
+    nobody = ("ANNA\N{REPLACEMENT CHARACTER}", "change_unknown_name", None, ORIGIN.address, ORIGIN.request_id)
     assert kept == [
         ("anna", "change_wrong_password", anna, None, "own-1"),
+        nobody,
         (mail[0], "change_wrong_password", *mail[1:]),
+        nobody,
         (mail[0], "change_wrong_password", *mail[1:]),
         ("anna", "change_locked", anna, None, "own-1"),
     ]
@@ -525,3 +528,89 @@ def test_s68_a_right_present_password_leaves_no_attempt(people: People, site: Ru
     people.manual("anna")
     site.management.passwords.change_by_name("anna", GOOD, "Another-Secret-1", caller=ITSELF, origin=ORIGIN)
     assert people.outcomes() == []
+
+
+@pytest.mark.parametrize(
+    ("kept_out", "outcomes"),
+    [
+        ({"enabled": False}, ["change_disabled"]),
+        ({"auth_status": "reset"}, ["change_password_reset"]),
+        ({"auth_status": "locked"}, ["change_locked"]),
+        ({"enabled": False, "auth_status": "locked"}, ["change_disabled"]),
+        ({"access": False}, ["change_no_organization"]),
+    ],
+)
+@pytest.mark.parametrize("password", [GOOD, WRONG])
+def test_s41_s68_whoever_is_kept_out_changes_nothing_and_it_counts_whatever_the_password(
+    people: People, site: Runtime, password: str, kept_out: dict[str, Any], outcomes: list[str]
+) -> None:
+    anna = people.manual("anna", failed_logins=3, **kept_out)
+    with pytest.raises(LoginRefusedError):
+        site.management.passwords.change_by_name("ANNA", password, "Another-Secret-1", caller=ITSELF, origin=ORIGIN)
+    (attempt,) = rows(people.engine, t.login_attempts)
+    assert [attempt.outcome] == outcomes
+    assert (attempt.name, attempt.user_id, attempt.address) == ("ANNA", anna, ORIGIN.address)
+    assert people.row(anna).failed_logins == 4
+
+
+def test_s41_s68_tries_of_whoever_is_kept_out_lock_at_the_limit(people: People, site: Runtime) -> None:
+    anna = people.manual("anna", enabled=False, failed_logins=LIMIT - 1)
+    for _ in range(2):
+        with pytest.raises(LoginRefusedError):
+            site.management.passwords.change_by_name("anna", GOOD, "Another-Secret-1", caller=ITSELF, origin=ORIGIN)
+    assert (people.row(anna).auth_status, people.outcomes()) == ("locked", ["change_disabled"] * 2)
+
+
+def test_s41_s68_a_name_that_nobody_has_leaves_an_attempt_to_change_its_password(people: People, site: Runtime) -> None:
+    for name in ("nobody", "no\0body"):
+        with pytest.raises(LoginRefusedError):
+            site.management.passwords.change_by_name(name, GOOD, "Another-Secret-1", caller=ITSELF, origin=ORIGIN)
+    kept = [(row.name, row.outcome, row.user_id, row.request_id) for row in rows(people.engine, t.login_attempts)]
+    told = ("change_unknown_name", None, ORIGIN.request_id)
+    assert kept == [("nobody", *told), ("no\N{REPLACEMENT CHARACTER}body", *told)]
+
+
+def test_s41_s68_a_password_that_a_directory_keeps_is_not_changed_here_and_it_counts(people: People, site: Runtime) -> None:
+    anna = people.of_directory("anna", ANNA)
+    gone = people.of_directory("gone", "uid=gone,dc=example,dc=com", enabled=False)
+    for name in ("anna", "gone"):
+        with pytest.raises(LoginRefusedError):
+            site.management.passwords.change_by_name(name, GOOD, "Another-Secret-1", caller=ITSELF, origin=ORIGIN)
+    assert people.outcomes() == ["change_directory_password", "change_disabled"]
+    assert [people.row(user).failed_logins for user in (anna, gone)] == [1, 1]
+
+
+def test_s41_s68_a_directorys_word_stands_in_the_attempt_with_its_name(people: People, site: Runtime) -> None:
+    people.of_directory("anna", ANNA, account={"account_disabled": True}, break_glass=True)
+    with pytest.raises(LoginRefusedError):
+        site.management.passwords.change_by_name("anna", GOOD, "Another-Secret-1", caller=ITSELF, origin=ORIGIN)
+    (attempt,) = rows(people.engine, t.login_attempts)
+    assert (attempt.outcome, attempt.directory) == ("change_directory_disabled", "corp")
+
+
+@pytest.mark.parametrize("status", ["active", "locked"])
+def test_s41_s68_a_lock_that_is_over_keeps_nobody_from_a_new_password(
+    people: People, store_url: str, clock: FakeClock, status: str
+) -> None:
+    anna = people.manual("anna", auth_status=status, locked_at=clock.now() - timedelta(hours=1), failed_logins=2)
+    site = runtime(store_url, clock=clock, login={"lock_duration": "30m"})
+    site.management.passwords.change_by_name("anna", GOOD, "Another-Secret-1", caller=ITSELF, origin=ORIGIN)
+    site.close()
+    assert (people.row(anna).auth_status, people.row(anna).failed_logins, people.outcomes()) == ("active", 0, [])
+
+
+def test_s41_s68_a_gate_that_closes_while_the_present_password_is_looked_at_holds(people: People, site: Runtime) -> None:
+    anna = people.manual("anna", failed_logins=3)
+    hasher = site.management.passwords.hasher
+
+    class Slow:
+        """Somebody takes the access away meanwhile."""
+
+        def verify(self, stored: str | None, password: str) -> bool:
+            people.forget_access(anna)
+            return hasher.verify(stored, password)
+
+    passwords = replace(site.management.passwords, hasher=Slow())
+    with pytest.raises(LoginRefusedError):
+        passwords.change_by_name("anna", GOOD, "Another-Secret-1", caller=ITSELF, origin=ORIGIN)
+    assert (people.row(anna).failed_logins, people.outcomes()) == (4, ["change_no_organization"])

@@ -253,6 +253,8 @@ def test_s68_every_refusal_is_the_same(ring: Keyring, name: str, present: str, v
     assert str(raised.value) == str(LoginRefusedError())
     assert ring.knows(anna, OLD)
     assert ring.audit() == []
+    assert len(ring.counter.failed) + len(ring.counter.unknown_names) == 1
+    assert ring.counter.succeeded == []
 
 
 def test_s68_who_has_no_organization_is_refused(ring: Keyring) -> None:
@@ -260,6 +262,7 @@ def test_s68_who_has_no_organization_is_refused(ring: Keyring) -> None:
     ring.give(number, OLD)
     with pytest.raises(LoginRefusedError):
         ring.passwords.change_by_name("bert", OLD, NEW, caller=NOBODY)
+    assert (ring.counter.begun, ring.counter.whys, ring.counter.succeeded) == ([], ["no_organization"], [])
 
 
 def test_s68_somebody_without_a_password_is_refused(ring: Keyring) -> None:

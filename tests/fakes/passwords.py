@@ -11,7 +11,7 @@ from sqlalchemy import Engine, select, update
 from syncd.accounts.tokens import TokenKind, digest, new_secret, token_text
 from syncd.errors import AboveCallerError
 from syncd.model.caller import Caller
-from syncd.model.login import Origin
+from syncd.model.login import WRONG_PASSWORD, Origin
 from syncd.services.hashing import Argon2Hasher
 from syncd.services.password_age import PasswordAgeService
 from syncd.services.password_links import PasswordLinkService
@@ -41,16 +41,24 @@ class FakeCounter:
     begun: list[int] = field(default_factory=list)
     failed: list[int] = field(default_factory=list)
     succeeded: list[int] = field(default_factory=list)
-    # what is told of those that failed
+    # what is told of those that failed, and why they did
     told: list[tuple[str, Origin]] = field(default_factory=list)
+    whys: list[str] = field(default_factory=list)
+    unknown_names: list[str] = field(default_factory=list)
 
     def begin(self, user_id: int, *, name: str, origin: Origin, caller: Caller) -> int | None:
         self.begun.append(user_id)
         return None if user_id in self.locked else len(self.begun)
 
-    def fail(self, user_id: int, *, slot: int, name: str, origin: Origin, caller: Caller) -> None:
+    def fail(
+        self, user_id: int, *, slot: int | None, why: str = WRONG_PASSWORD, name: str, origin: Origin, caller: Caller
+    ) -> None:
         self.failed.append(user_id)
         self.told.append((name, origin))
+        self.whys.append(why)
+
+    def unknown(self, name: str, *, origin: Origin) -> None:
+        self.unknown_names.append(name)
 
     def succeed(self, user_id: int) -> None:
         self.succeeded.append(user_id)
