@@ -29,6 +29,8 @@ BATCH = 1000
 ROUNDS = 40
 PAGE = 50
 DEEP = 1000
+# of what a sixth of all are found by
+DEEP_FOUND = 600
 # one in so many people is, or has, something rare
 RARE = 1000
 _FIRST = [
@@ -110,10 +112,16 @@ def _rows(numbers: range, places: tuple[int, int, int, int, int]) -> Iterator[Bl
 
 
 def questions(queries: Queries) -> list[Question]:
-    """Every kind of list, at its first page; those in an order also at the thousandth."""
+    """Every kind of list, at its first page; those in an order also at the thousandth, and a search where it nearly ends."""
     asked = [Question(f"search {what}", _asking(UserFilter(text=words))) for what, words in _SEARCHES.items()]
-    asked += [Question(f"filter {one}", _asking(UserFilter(condition=parse_filter(one, custom={})))) for one in _FILTERS]
+    asked += [Question(f"filter {one}", _asking(_filter(one))) for one in _FILTERS]
     asked += [Question(f"view {state}", _asking(UserFilter(state=state))) for state in UserState]
+    by_name = UserOrder.parse("name")
+    for wanted, name in ((UserFilter(text="schmid"), "search schmid"), (_filter(_BY_NAME), f"filter {_BY_NAME}")):
+        asked.append(Question(f"{name}, sort name", _asking(wanted, by_name)))
+        for order in (BY_USERNAME, by_name):
+            mark = _mark_of(queries, order, pages=DEEP_FOUND, wanted=wanted)
+            asked.append(Question(f"{name}, sort {order}, page {DEEP_FOUND}", _asking(wanted, order, mark)))
     for name in ("username", "-username", "email", "name", "-name", "created", "-created", "last_login", "-last_login"):
         order = UserOrder.parse(name)
         asked.append(Question(f"sort {name}, first page", _asking(UserFilter(), order)))
@@ -128,14 +136,20 @@ _SEARCHES = {
     "no one's word": "qqqqq",
     "two words": "anna kowskison",
     "a letter": "e",
+    "the late": "u019",
 }
+_BY_NAME = 'name.familyName sw "wal"'
 _FILTERS = (
-    'userName eq "u0123456"', 'userName sw "u01"', 'userName co "0077"', 'emails.value co "kowskit19"',
+    'userName eq "u0123456"', 'userName sw "u01"', 'userName co "0077"', 'userName co "u019"', 'emails.value co "kowskit19"',
     'name.familyName eq "lopera"',
     'name.familyName sw "kow" and active eq true', 'displayName ew "zzz"', "active eq false", 'role eq "auditor"',
     'role eq "employee"', 'createdAt gt "2027-01-01T00:00:00Z"', 'lastLoginAt gt "2026-05-26T00:00:00Z"',
     'not (userName sw "u")',
 )  # fmt: skip
+
+
+def _filter(text: str) -> UserFilter:
+    return UserFilter(condition=parse_filter(text, custom={}))
 
 
 def _asking(
@@ -144,11 +158,11 @@ def _asking(
     return lambda queries: queries.users(wanted, order=order, limit=PAGE, after=after)
 
 
-def _mark_of(queries: Queries, order: UserOrder, *, pages: int) -> str | None:
+def _mark_of(queries: Queries, order: UserOrder, *, pages: int, wanted: UserFilter = UserFilter()) -> str | None:  # noqa: B008
     """What the page after that many is asked for with; large steps lead there faster."""
     mark = None
     for _ in range(pages * PAGE // 1000):
-        page = queries.users(UserFilter(), order=order, limit=1000, after=mark)
+        page = queries.users(wanted, order=order, limit=1000, after=mark)
         if page.next is None:
             break
         mark = page.next

@@ -1,8 +1,9 @@
 """Conditions on people in SQL.
 
 Each condition has two forms. `holds` is a condition on a row of `users`, exact, for a list that goes through people in its
-order. `seeds` are queries for ids, each of which finds everybody for whom the condition may hold: where one of them finds few,
-a list looks at those alone. Values are always bound, and a text that is looked for is never a pattern.
+order; how that asks about somebody's row of user_search (`Searching`), the list says. `seeds` are queries for ids, each of
+which finds everybody for whom the condition may hold: where one of them finds few, a list looks at those alone. Values are
+always bound, and a text that is looked for is never a pattern.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from syncd.model.text import fold
 from syncd.model.userfilter import AllOf, AnyOf, Condition, Negation, Operator, Test
 from syncd.store import schema as t
 from syncd.store.customfilter import custom_field
-from syncd.store.matching import caseless_like, escaped, has, in_search, like
+from syncd.store.matching import Searching, caseless_like, escaped, has, in_search, like
 from syncd.store.searchrows import SEARCHED, SEPARATORS, cut
 
 Holds: TypeAlias = ColumnElement[bool]
@@ -29,17 +30,17 @@ _CODE_POINTS = 0x10FFFF
 _SURROGATES = 0xD800
 
 
-def holds(condition: Condition) -> Holds:
+def holds(condition: Condition, searching: Searching = in_search) -> Holds:
     """Whether it holds for a row of `users`; never NULL."""
     if isinstance(condition, AllOf):
-        return and_(true(), *map(holds, condition.terms))
+        return and_(true(), *(holds(term, searching) for term in condition.terms))
     if isinstance(condition, AnyOf):
-        return or_(false(), *map(holds, condition.terms))
+        return or_(false(), *(holds(term, searching) for term in condition.terms))
     if isinstance(condition, Negation):
-        return not_(holds(condition.term))
+        return not_(holds(condition.term, searching))
     if condition.operator is Operator.NE:
-        return not_(_test(Test(condition.attribute, Operator.EQ, condition.value)))
-    return _test(condition)
+        return not_(_test(Test(condition.attribute, Operator.EQ, condition.value), searching))
+    return _test(condition, searching)
 
 
 def seeds(condition: Condition) -> Seeds:
@@ -65,7 +66,7 @@ def together(*queries: Select[Any]) -> Select[Any]:
 
 
 # ---------------------------------------------------------------- tests
-def _test(test: Test) -> Holds:
+def _test(test: Test, searching: Searching) -> Holds:
     name = test.attribute
     if name.startswith(CUSTOM_PREFIX):
         return exists().where(t.user_custom_fields.c.user_id == _u.id, custom_field(test))
@@ -73,9 +74,10 @@ def _test(test: Test) -> Holds:
         column, condition = _RELATED[name]
         return exists().where(column == _u.id, condition(test))
     if name == "emails":
-        return or_(_searched("email", test), exists().where(t.user_emails.c.user_id == _u.id, _further_email(test)))
+        further = exists().where(t.user_emails.c.user_id == _u.id, _further_email(test))
+        return or_(_searched("email", test, searching), further)
     if name in SEARCHED:
-        return _searched(name, test)
+        return _searched(name, test, searching)
     return func.coalesce(_column(test), false())
 
 
@@ -115,12 +117,12 @@ def _column(test: Test) -> Holds:
 
 
 # ---------------------------------------------------------------- names, addresses, title
-def _searched(name: str, test: Test) -> Holds:
+def _searched(name: str, test: Test, searching: Searching) -> Holds:
     """A field of the folded text."""
     key = _key(name, test)
     if key is not None:
         return func.coalesce(key, false())
-    return in_search(_in_text(name, test))
+    return searching(_in_text(name, test))
 
 
 def _search_seed(name: str, test: Test) -> Select[Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from sqlalchemy import Boolean, ColumnElement, Text, and_, exists, func, literal, true
 from sqlalchemy.ext.compiler import compiles
@@ -12,6 +13,9 @@ from sqlalchemy.sql.functions import FunctionElement
 from syncd.store import schema as t
 from syncd.store.searchrows import cut
 
+# makes a condition on rows of user_search one on people
+Searching: TypeAlias = Callable[[ColumnElement[bool]], ColumnElement[bool]]
+
 
 def words_in(words: list[str]) -> ColumnElement[bool]:
     """Whether all these folded words occur in a row of user_search."""
@@ -19,8 +23,13 @@ def words_in(words: list[str]) -> ColumnElement[bool]:
 
 
 def in_search(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Whether a condition on user_search holds for the row of somebody in `users`, also where user_search itself is listed."""
+    """For a query of `users`: whether it holds for somebody's row, also where user_search is listed for something else."""
     return exists().where(t.user_search.c.user_id == t.users.c.id, condition).correlate(t.users)
+
+
+def in_row(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """For a query that goes through user_search itself."""
+    return condition
 
 
 def has(column: ColumnElement[Any], part: str) -> ColumnElement[bool]:

@@ -15,16 +15,18 @@ from syncd.store import filters
 from syncd.store import schema as t
 from syncd.store.among import among
 from syncd.store.gate import active, missing
-from syncd.store.matching import in_search, words_in
+from syncd.store.matching import Searching, in_search, words_in
 
 _u, _i = t.users.c, t.identities.c
 # how many are few: whom to look up first, and then filter and sort
 FEW = 2000
 
 
-def narrowed(connection: Connection, wanted: UserFilter, *, now: datetime) -> list[ColumnElement[bool]] | None:
+def narrowed(
+    connection: Connection, wanted: UserFilter, *, now: datetime, searching: Searching = in_search
+) -> list[ColumnElement[bool]] | None:
     """Conditions on rows of `users`, the few for whom they may hold being one of them where they are few; None: nobody."""
-    conditions = dict(_conditions(wanted, now))
+    conditions = dict(_conditions(wanted, now, searching))
     for name, seed in _seeds(wanted, now):
         few = connection.execute(seed.limit(FEW + 1)).scalars().all()
         if not few:
@@ -36,18 +38,18 @@ def narrowed(connection: Connection, wanted: UserFilter, *, now: datetime) -> li
     return list(conditions.values())
 
 
-def _conditions(wanted: UserFilter, now: datetime) -> Iterator[tuple[str, ColumnElement[bool]]]:
+def _conditions(wanted: UserFilter, now: datetime, searching: Searching) -> Iterator[tuple[str, ColumnElement[bool]]]:
     """By name."""
     if wanted.state is not UserState.ALL:
         yield "state", _in_state(wanted.state, now)
     if wanted.directory is not None:
         yield "directory", exists().where(_i.user_id == _u.id, _of_directory(wanted))
     if words := fold(wanted.text).split():
-        yield "words", in_search(words_in(words))
+        yield "words", searching(words_in(words))
     for column, named, number in _belongings(wanted):
         yield str(named), exists().where(column == _u.id, named == number)
     if wanted.condition is not None:
-        yield "condition", filters.holds(wanted.condition)
+        yield "condition", filters.holds(wanted.condition, searching)
 
 
 def _seeds(wanted: UserFilter, now: datetime) -> Iterator[tuple[str, Select[Any]]]:

@@ -23,7 +23,7 @@ from syncd.store.gate import can_log_in
 from syncd.store.narrowing import narrowed
 from syncd.store.queries_people import people_by_ids
 from syncd.store.queries_person import PersonAssembler, own_fields
-from syncd.store.userorder import Mark, queries
+from syncd.store.userorder import Mark, queries, searching
 
 MAX_PAGE = 1000
 # people in memory at a time while all are streamed
@@ -39,7 +39,7 @@ def list_people(
     if not 1 <= limit <= MAX_PAGE:
         raise UsageError(f"a page has 1 to {MAX_PAGE} people, not {limit}")
     mark = None if after is None else Mark.parse(after)
-    conditions = narrowed(connection, wanted, now=now)
+    conditions = narrowed(connection, wanted, now=now, searching=searching(order))
     people: list[PersonView] = []
     ends: dict[int, str] = {}
     while conditions is not None:

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Row, Select, select, tuple_
 from syncd.errors import UsageError
 from syncd.model.views import UserOrder, UserSort
 from syncd.store import schema as t
+from syncd.store.matching import Searching, in_row, in_search
 
 MARK = r"^[vn][0-9]{1,18}\.[A-Za-z0-9_-]*$"
 
@@ -84,6 +85,11 @@ def queries(order: UserOrder, mark: Mark | None) -> Iterator[Select[Any]]:
         if mark is not None and mark.value is None:
             lacking = lacking.where(_behind([_u.id], [mark.id], descending=order.descending))
         yield lacking.order_by(_directed(_u.id, order))
+
+
+def searching(order: UserOrder) -> Searching:
+    """How the queries of an order ask about somebody's row of user_search."""
+    return in_row if order.key is UserSort.NAME else in_search
 
 
 def _value(sort: UserSort, mark: Mark) -> Any:
