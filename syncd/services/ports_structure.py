@@ -172,8 +172,8 @@ class UnitStore(Protocol):
     def edit(
         self, unit_id: int, change: Callable[[UnitFields], UnitFields], *, if_match: int | None, caller: Caller, at: datetime
     ) -> Unit:
-        """Rename or move, with all below it. Raises NotFoundError, PreconditionFailedError, ManagedFieldError, and what
-        `create` raises."""
+        """Rename or move, with all below it. Raises NotFoundError, PreconditionFailedError, ManagedFieldError, what `create`
+        raises, and OneselfError when a unit that the caller has access to would come to lie above it."""
 
     def delete(self, unit_id: int, *, if_match: int | None, reason: str, caller: Caller, at: datetime) -> None:
         """Raises NotFoundError, PreconditionFailedError, ManagedFieldError, InUseError."""

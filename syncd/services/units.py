@@ -41,7 +41,8 @@ class UnitService:
         return self.units.create(fields, caller=caller, at=self.clock.now())
 
     def edit(self, unit_id: int, changes: Mapping[str, Any], *, if_match: int | None = None, caller: Caller) -> Unit:
-        """Rename it, or move it with all below it. Raises as `create`, PreconditionFailedError and ManagedFieldError."""
+        """Rename it, or move it with all below it. Raises as `create`, PreconditionFailedError, ManagedFieldError, and
+        OneselfError when a unit the caller has access to would come to lie above it."""
 
         def change(before: UnitFields) -> UnitFields:
             fields = replace(before, **changes)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
 
-from syncd.errors import ManagedFieldError, NameTakenError, NoSuchReferenceError, NotFoundError, UnitTreeError
+from syncd.errors import ManagedFieldError, NameTakenError, NoSuchReferenceError, NotFoundError, OneselfError, UnitTreeError
 from syncd.model.caller import Caller
 from syncd.model.structure import DEPTH_MAX, Unit, UnitFields, UnitFilter, Window
 from syncd.model.text import fold
@@ -85,7 +85,10 @@ class SqlUnits:
             fields = change(before)
             if fields != before:
                 _require_ours(connection, row)
-                _require_place(_Tree.load(connection), fields, own=unit_id)
+                tree = _Tree.load(connection)
+                _require_place(tree, fields, own=unit_id)
+                if fields.parent_id is not None and fields.parent_id != before.parent_id:
+                    _require_no_raise(connection, tree, unit_id, fields.parent_id, caller=caller)
                 values = {"name": fields.name, "parent_id": fields.parent_id, "version": row.version + 1}
                 connection.execute(update(t.units).where(_u.id == unit_id).values(values))
                 was, now = differences(before, fields, ("name", "parent_id"))
@@ -220,6 +223,17 @@ def _require_ours(connection: Connection, row: Row[Any]) -> None:
     if row.directory_id is not None:
         name = connection.scalar(select(t.directories.c.name).where(t.directories.c.id == row.directory_id))
         raise ManagedFieldError(f"the unit {row.name} comes from directory {name}")
+
+
+def _require_no_raise(connection: Connection, tree: _Tree, unit_id: int, parent: int, *, caller: Caller) -> None:
+    """That no unit the caller has access to, which goes for all below it, comes to lie above the unit. Raises OneselfError."""
+    if caller.everything or caller.user_id is None:
+        return
+    theirs = connection.execute(select(_a.unit_id).where(_a.user_id == caller.user_id, _a.unit_id.is_not(None))).scalars()
+    new = set(tree.upward(parent)).difference(tree.upward(unit_id))
+    above = sorted(new.intersection(theirs))
+    if above:
+        raise OneselfError(f"nobody moves a unit below one of their own access: you have access to unit {above[0]}")
 
 
 def _require_place(tree: _Tree, fields: UnitFields, *, own: int | None = None) -> None:

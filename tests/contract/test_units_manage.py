@@ -13,6 +13,7 @@ from syncd.errors import (
     NameTakenError,
     NoSuchReferenceError,
     NotFoundError,
+    OneselfError,
     PreconditionFailedError,
     UnitTreeError,
     UsageError,
@@ -204,3 +205,41 @@ def test_a_page_goes_on_where_it_ended_though_the_unit_is_gone(kit: Kit, acme: i
     page = kit.management.units.list(Window(limit=2))
     kit.management.units.delete(page.items[-1].id, reason=WHY, caller=ROOT)
     assert [unit.path for unit in kit.management.units.list(Window(after=page.next)).items] == ["c"]
+
+
+# ---------------------------------------------------------------- nobody raises themselves
+def test_s20_nobody_moves_units_below_one_they_have_access_to(kit: Kit, acme: int) -> None:
+    """Whoever has access to a unit has it to all below: so they would widen their own."""
+    own, other, below = make(kit, acme, "Own"), make(kit, acme, "Other"), make(kit, acme, "Below")
+    inner, deep = make(kit, acme, "Inner", own.id), make(kit, acme, "Deep", other.id)
+    anna, bert = kit.user("anna"), kit.user("bert")
+    kit.rows.access(anna, acme, own.id)
+    kit.rows.access(bert, acme, other.id)
+    units, caller = kit.management.units, kit.caller("structure:write", user=anna)
+    for unit, parent in ((other, own), (below, own), (below, inner), (deep, inner)):
+        with pytest.raises(OneselfError, match="you have access to unit"):
+            units.edit(unit.id, {"parent_id": parent.id}, caller=caller)
+    assert paths(kit) == ["Below", "Other", "Other/Deep", "Own", "Own/Inner"]
+    assert units.edit(below.id, {"parent_id": other.id}, caller=caller).path == "Other/Below"
+    assert units.edit(below.id, {"parent_id": inner.id}, caller=ROOT).path == "Own/Inner/Below"
+    # what is theirs already is not more than they have
+    assert units.edit(below.id, {"parent_id": own.id}, caller=caller).path == "Own/Below"
+    assert units.edit(below.id, {"name": "Under"}, caller=caller).path == "Own/Under"
+    assert units.edit(inner.id, {"parent_id": other.id}, caller=caller).path == "Other/Inner"
+    with pytest.raises(OneselfError):
+        units.edit(inner.id, {"parent_id": own.id}, caller=caller)
+    assert units.edit(inner.id, {"parent_id": below.id}, caller=kit.caller("structure:write")).path == "Own/Under/Inner"
+
+
+def test_s20_a_unit_of_ones_own_is_moved_away_but_not_below_another_of_them(kit: Kit, acme: int) -> None:
+    """Else it would stay theirs when their access to it is taken away."""
+    one, two, three = make(kit, acme, "One"), make(kit, acme, "Two"), make(kit, acme, "Three")
+    anna = kit.user("anna")
+    for unit in (one, two):
+        kit.rows.access(anna, acme, unit.id)
+    kit.rows.access(anna, acme)
+    units, caller = kit.management.units, kit.caller("structure:write", user=anna)
+    assert units.edit(one.id, {"parent_id": three.id}, caller=caller).path == "Three/One"
+    assert units.edit(one.id, {"parent_id": None}, caller=caller).path == "One"
+    with pytest.raises(OneselfError, match=f"access to unit {one.id}"):
+        units.edit(two.id, {"parent_id": one.id}, caller=caller)

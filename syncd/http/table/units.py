@@ -57,7 +57,7 @@ ROUTES: tuple[Route, ...] = (
         params=StructurePath,
         body=UnitPatch,
         responses={200: ("As it is now.", UnitResource)},
-        problems=_TREE,
+        problems={409: f"{_TREE[409]} Or it would lie below a unit of the caller's own access."},
         versioned=True,
     ),
     Route(
