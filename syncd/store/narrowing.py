@@ -13,13 +13,15 @@ from syncd.model.userfilter import Test
 from syncd.model.views import UserFilter, UserState
 from syncd.store import filters
 from syncd.store import schema as t
-from syncd.store.among import among
+from syncd.store.among import among_gathered, gathered
 from syncd.store.gate import active, missing
 from syncd.store.matching import Searching, in_search, words_in
 
 _u, _i = t.users.c, t.identities.c
 # how many are few: whom to look up first, and then filter and sort
-FEW = 2000
+FEW = 20_000
+# where people are gone through by user_search itself, which asks of everybody in less time than it takes to look so many up
+FEW_BY_NAME = 2000
 
 
 def narrowed(
@@ -27,14 +29,15 @@ def narrowed(
 ) -> list[ColumnElement[bool]] | None:
     """Conditions on rows of `users`, the few for whom they may hold being one of them where they are few; None: nobody."""
     conditions = dict(_conditions(wanted, now, searching))
+    limit = FEW if searching is in_search else min(FEW, FEW_BY_NAME)
     for name, seed in _seeds(wanted, now):
-        few = connection.execute(seed.limit(FEW + 1)).scalars().all()
-        if not few:
+        few = gathered(connection, seed.limit(limit + 1))
+        if not few.size:
             return None
-        if len(few) <= FEW:
+        if few.size <= limit:
             # what found them need not be asked of each again
             conditions.pop(name, None)
-            return [among(connection, _u.id, sorted(set(few))), *conditions.values()]
+            return [among_gathered(connection, _u.id, few), *conditions.values()]
     return list(conditions.values())
 
 
