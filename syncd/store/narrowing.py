@@ -20,8 +20,9 @@ from syncd.store.matching import Searching, in_search, words_in
 _u, _i = t.users.c, t.identities.c
 # how many are few: whom to look up first, and then filter and sort
 FEW = 20_000
-# where people are gone through by user_search itself, which asks of everybody in less time than it takes to look so many up
-FEW_BY_NAME = 2000
+# where looking so many up would cost more than it saves: in one of several ways, one after the other, or for a list that goes
+# through user_search itself
+FEWER = 2000
 
 
 def narrowed(
@@ -29,8 +30,9 @@ def narrowed(
 ) -> list[ColumnElement[bool]] | None:
     """Conditions on rows of `users`, the few for whom they may hold being one of them where they are few; None: nobody."""
     conditions = dict(_conditions(wanted, now, searching))
-    limit = FEW if searching is in_search else min(FEW, FEW_BY_NAME)
-    for name, seed in _seeds(wanted, now):
+    seeds = list(_seeds(wanted, now))
+    limit = FEW if len(seeds) == 1 and searching is in_search else min(FEW, FEWER)
+    for name, seed in seeds:
         few = gathered(connection, seed.limit(limit + 1))
         if not few.size:
             return None
