@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Text, bindparam, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, Text, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 Values = Collection[str] | Collection[int]
@@ -21,5 +21,31 @@ def among(connection: Connection, column: ColumnElement[Any], values: Values) ->
     if connection.dialect.name == "postgresql":
         type_ = BigInteger() if column.type.python_type is int else Text()
         return column == func.any(bindparam(None, list(values), ARRAY(type_), unique=True))
-    each = func.json_each(bindparam(None, json.dumps(list(values)), Text(), unique=True)).table_valued("value")
+    return _in_json(column, json.dumps(list(values)))
+
+
+class Gathered(NamedTuple):
+    """Numbers that a query found, some perhaps several times, as `among_gathered` takes them."""
+
+    size: int
+    values: Any
+
+
+def gathered(connection: Connection, query: Select[Any]) -> Gathered:
+    """What a query of numbers finds. On SQLite the numbers stay one text: thousands of rows cost more than finding them."""
+    found = query.subquery()
+    number = found.c[0]
+    array = func.array_agg(number) if connection.dialect.name == "postgresql" else func.json_group_array(number)
+    return Gathered(*connection.execute(select(func.count(), array).select_from(found)).one())
+
+
+def among_gathered(connection: Connection, column: ColumnElement[Any], found: Gathered) -> ColumnElement[bool]:
+    """Whether the column is one of the numbers."""
+    if connection.dialect.name == "postgresql":
+        return among(connection, column, found.values)
+    return _in_json(column, found.values)
+
+
+def _in_json(column: ColumnElement[Any], values: str) -> ColumnElement[bool]:
+    each = func.json_each(bindparam(None, values, Text(), unique=True)).table_valued("value")
     return column.in_(select(each.c.value))

@@ -13,13 +13,16 @@ from syncd.model.userfilter import Test
 from syncd.model.views import UserFilter, UserState
 from syncd.store import filters
 from syncd.store import schema as t
-from syncd.store.among import among
+from syncd.store.among import among_gathered, gathered
 from syncd.store.gate import active, missing
 from syncd.store.matching import Searching, in_search, words_in
 
 _u, _i = t.users.c, t.identities.c
 # how many are few: whom to look up first, and then filter and sort
-FEW = 2000
+FEW = 20_000
+# where looking so many up would cost more than it saves: in one of several ways, one after the other, or for a list that goes
+# through user_search itself
+FEWER = 2000
 
 
 def narrowed(
@@ -27,14 +30,16 @@ def narrowed(
 ) -> list[ColumnElement[bool]] | None:
     """Conditions on rows of `users`, the few for whom they may hold being one of them where they are few; None: nobody."""
     conditions = dict(_conditions(wanted, now, searching))
-    for name, seed in _seeds(wanted, now):
-        few = connection.execute(seed.limit(FEW + 1)).scalars().all()
-        if not few:
+    seeds = list(_seeds(wanted, now))
+    limit = FEW if len(seeds) == 1 and searching is in_search else min(FEW, FEWER)
+    for name, seed in seeds:
+        few = gathered(connection, seed.limit(limit + 1))
+        if not few.size:
             return None
-        if len(few) <= FEW:
+        if few.size <= limit:
             # what found them need not be asked of each again
             conditions.pop(name, None)
-            return [among(connection, _u.id, sorted(set(few))), *conditions.values()]
+            return [among_gathered(connection, _u.id, few), *conditions.values()]
     return list(conditions.values())
 
 
