@@ -333,11 +333,12 @@ def test_s51_a_weak_password_leaves_the_link_as_it_was(ring: Keyring) -> None:
 def test_s51_no_other_token_will_do(ring: Keyring, change: str) -> None:
     anna = ring.person()
     token = reset(ring, anna)
-    secret = token.rpartition("_")[2] if token.count("_") == 3 else token.split("_", 3)[3]
-    number = token.split("_")[2]
+    parts = parse_token(token)
+    assert parts is not None
+    _, number, secret = parts
     other = {
         "letter": token[:-2] + ("A" if token[-2] != "A" else "B") + token[-1],
-        "number": f"syncd_l_{int(number) + 1}_{secret}",
+        "number": f"syncd_l_{number + 1}_{secret}",
         "session": f"syncd_s_{number}_{secret}",
         "short": token[:-1],
         "empty": "",
