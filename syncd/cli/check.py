@@ -67,8 +67,10 @@ def _lines(
     invocation.set_up_logging(loaded.settings.log, quiet=True)
     for warning in loaded.warnings:
         yield "", "", CheckLine(name="configuration", status=CheckStatus.WARN, text=warning)
-    source = f"file {loaded.file}" if loaded.file else "the environment alone"
     names = ", ".join(sorted(loaded.settings.directories)) or "none"
+    if directory is not None and directory not in loaded.settings.directories:
+        raise NotFoundError(f"no directory is called {directory!r}; configured: {names}")
+    source = f"file {loaded.file}" if loaded.file else "the environment alone"
     yield "", "", CheckLine(name="configuration", status=CheckStatus.PASS, text=f"{source} is usable; directories: {names}")
     if mail_to is not None and loaded.settings.mail.host is None:
         raise MailOffError
@@ -82,8 +84,6 @@ def _lines(
     from syncd.bootstrap import open_check
 
     service = open_check(loaded.settings)
-    if directory is not None and directory not in loaded.settings.directories:
-        raise NotFoundError(f"no directory is called {directory!r}; configured: {names}")
     for name in [directory] if directory is not None else sorted(loaded.settings.directories):
         for checked in service.check(name):
             yield checked.directory, checked.server, checked.line

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TextIO
 
+from syncd.errors import UsageError
 from syncd.model.export import ExportFormat, ExportRequest
 from syncd.model.views import Page, PersonView, UserFilter, UserOrder, UserSort, UserState
 from syncd.services.export import require_fields, write_csv, write_jsonl
@@ -30,6 +31,9 @@ class ListStore(Protocol):
     def iter_people(self, wanted: UserFilter) -> Generator[PersonView]:
         """All of them by id, from one state of the store."""
 
+    def directories(self) -> tuple[str, ...]:
+        """Names of all directories that ever brought something."""
+
 
 class Piece(NamedTuple):
     """A part of a stream, and what to ask for the next with; None: it was the last."""
@@ -47,6 +51,8 @@ class UserListService:
     export_fields: Sequence[str]
     # name -> type
     custom_fields: Mapping[str, str]
+    # names of the configured directories
+    directories: Collection[str]
 
     def wanted(
         self,
@@ -60,7 +66,8 @@ class UserListService:
         organization: int | None = None,
         unit: int | None = None,
     ) -> UserFilter:
-        """Whom a list shows. Raises FilterError."""
+        """Whom a list shows. Raises FilterError, UsageError for a directory that is not known, StoreError."""
+        self._require_directory(directory)
         return UserFilter(
             state=view, directory=directory, text=search, role=role, group=group, organization=organization, unit=unit,
             condition=parse_filter(filter, custom=self.custom_fields) if filter else None,
@@ -80,6 +87,14 @@ class UserListService:
     def count(self, wanted: UserFilter) -> int:
         """How many a list shows altogether. Raises StoreError."""
         return self.store.count_users(wanted)
+
+    def _require_directory(self, name: str | None) -> None:
+        """A name that is mistyped must not look like a directory without people."""
+        if name is None or name in self.directories:
+            return
+        known = {*self.directories, *self.store.directories()}
+        if name not in known:
+            raise UsageError(f"no directory is called {name!r}; known: {', '.join(sorted(known)) or 'none'}")
 
     # ------------------------------------------------------------ exports
     def check(self, request: ExportRequest) -> UserFilter:

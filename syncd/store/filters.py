@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from operator import eq, ge, gt, le, lt
 from typing import Any, TypeAlias
 
-from sqlalchemy import Column, ColumnElement, Select, and_, exists, false, func, not_, or_, select, text, true, union_all
+from sqlalchemy import Column, ColumnElement, Select, and_, case, exists, false, func, not_, or_, select, text, true, union_all
 
 from syncd.model.records import CUSTOM_PREFIX
 from syncd.model.text import fold
@@ -165,11 +165,16 @@ def _in_text(name: str, test: Test) -> Holds:
     value = cut(fold(str(test.value)))
     if test.operator is Operator.CO:
         begin, pattern = f"%{before}" if place else "", escaped(value)
-        return and_(has(column, value), like(column, f"{begin}%{pattern}%{after}%"))
+        return _first(has(column, value), like(column, f"{begin}%{pattern}%{after}%"))
     part = value + (after if test.operator is not Operator.SW else "")
     if test.operator is Operator.EW or place:
         return has(column, part if test.operator is Operator.EW else before + part)
-    return and_(has(column, part), like(column, f"{escaped(part)}%"))
+    return _first(has(column, part), like(column, f"{escaped(part)}%"))
+
+
+def _first(cheap: Holds, dear: Holds) -> Holds:
+    """Both, the cheap one first: PostgreSQL takes LIKE for the cheaper one."""
+    return case((cheap, dear), else_=false())
 
 
 # ---------------------------------------------------------------- what people have or belong to

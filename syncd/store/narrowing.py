@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, exists, not_, or_, select, text
 
@@ -25,22 +25,28 @@ FEW = 20_000
 FEWER = 2000
 
 
-def narrowed(
-    connection: Connection, wanted: UserFilter, *, now: datetime, searching: Searching = in_search
-) -> list[ColumnElement[bool]] | None:
-    """Conditions on rows of `users`, the few for whom they may hold being one of them where they are few; None: nobody."""
+class Narrowed(NamedTuple):
+    """Conditions on rows of `users`."""
+
+    conditions: list[ColumnElement[bool]]
+    # one of them is to be among few who were looked up
+    few: bool
+
+
+def narrowed(connection: Connection, wanted: UserFilter, *, now: datetime, searching: Searching = in_search) -> Narrowed | None:
+    """Whom a list shows; None: nobody."""
     conditions = dict(_conditions(wanted, now, searching))
     seeds = list(_seeds(wanted, now))
     limit = FEW if len(seeds) == 1 and searching is in_search else min(FEW, FEWER)
     for name, seed in seeds:
-        few = gathered(connection, seed.limit(limit + 1))
+        few = gathered(connection, seed, most=limit)
         if not few.size:
             return None
-        if few.size <= limit:
+        if few.values is not None:
             # what found them need not be asked of each again
             conditions.pop(name, None)
-            return [among_gathered(connection, _u.id, few), *conditions.values()]
-    return list(conditions.values())
+            return Narrowed([among_gathered(connection, _u.id, few), *conditions.values()], few=True)
+    return Narrowed(list(conditions.values()), few=False)
 
 
 def _conditions(wanted: UserFilter, now: datetime, searching: Searching) -> Iterator[tuple[str, ColumnElement[bool]]]:

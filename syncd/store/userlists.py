@@ -8,11 +8,11 @@ comes or goes in between moves nobody.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, func, not_, select
+from sqlalchemy import Connection, Engine, Row, Select, func, not_, select
 
 from syncd.errors import UsageError
 from syncd.model.views import Page, PersonView, UserFilter, UserOrder, UserState
@@ -39,12 +39,12 @@ def list_people(
     if not 1 <= limit <= MAX_PAGE:
         raise UsageError(f"a page has 1 to {MAX_PAGE} people, not {limit}")
     mark = None if after is None else Mark.parse(after)
-    conditions = narrowed(connection, wanted, now=now, searching=searching(order))
+    narrow = narrowed(connection, wanted, now=now, searching=searching(order))
     people: list[PersonView] = []
     ends: dict[int, str] = {}
-    while conditions is not None:
+    while narrow is not None:
         size = limit + 1 - len(people)
-        rows = _rows(connection, order, mark, conditions, limit=size)
+        rows = _rows(connection, queries(order, mark, narrow), limit=size)
         ends |= {row.id: Mark.of(row) for row in rows}
         found = people_by_ids(connection, [row.id for row in rows], now=now)
         people += [person for person in found if _is_meant(person, wanted)]
@@ -56,13 +56,11 @@ def list_people(
     return Page(items=tuple(people), next=None)
 
 
-def _rows(
-    connection: Connection, order: UserOrder, mark: Mark | None, conditions: Sequence[ColumnElement[bool]], *, limit: int
-) -> list[Row[Any]]:
+def _rows(connection: Connection, asked: Iterable[Select[Any]], *, limit: int) -> list[Row[Any]]:
     """The next of those who may be meant: (id, key)."""
     rows: list[Row[Any]] = []
-    for query in queries(order, mark):
-        rows += connection.execute(query.where(*conditions).limit(limit - len(rows))).all()
+    for query in asked:
+        rows += connection.execute(query.limit(limit - len(rows))).all()
         if len(rows) >= limit:
             break
     return rows
@@ -75,12 +73,13 @@ def _is_meant(person: PersonView, wanted: UserFilter) -> bool:
 
 def count_people(connection: Connection, wanted: UserFilter, *, now: datetime) -> int:
     """How many a list shows altogether."""
-    conditions = narrowed(connection, wanted, now=now)
-    if conditions is None:
+    narrow = narrowed(connection, wanted, now=now)
+    if narrow is None:
         return 0
+    query = select(func.count()).select_from(t.users).where(*narrow.conditions)
     if wanted.state is UserState.CANNOT_LOG_IN:
-        conditions.append(not_(can_log_in(now)))
-    return int(connection.execute(select(func.count()).select_from(t.users).where(*conditions)).scalar_one())
+        query = query.where(not_(can_log_in(now)))
+    return int(connection.execute(query).scalar_one())
 
 
 def iter_people(engine: Engine, wanted: UserFilter, *, now: datetime) -> Generator[PersonView]:
@@ -89,11 +88,11 @@ def iter_people(engine: Engine, wanted: UserFilter, *, now: datetime) -> Generat
     The transaction ends with the iteration; close the iterator (contextlib.closing) when it is left early. Raises StoreError.
     """
     with read(engine) as connection:
-        conditions = narrowed(connection, wanted, now=now)
-        if conditions is None:
+        narrow = narrowed(connection, wanted, now=now)
+        if narrow is None:
             return
         assembler = PersonAssembler(connection, now=now)
-        query = own_fields().where(*conditions).order_by(_u.id).limit(_CHUNK)
+        query = own_fields().where(*narrow.conditions).order_by(_u.id).limit(_CHUNK)
         last = 0
         while rows := connection.execute(query.where(_u.id > last)).all():
             ids = [row.id for row in rows]

@@ -81,7 +81,12 @@ def access(shared: Shared) -> AccessService:
 def lists(shared: Shared) -> UserListService:
     """Filters, search, views."""
     settings = shared.settings
-    return UserListService(store=shared.queries, export_fields=settings.export.fields, custom_fields=settings.custom_fields)
+    return UserListService(
+        store=shared.queries,
+        export_fields=settings.export.fields,
+        custom_fields=settings.custom_fields,
+        directories=settings.directories,
+    )
 
 
 def exports(shared: Shared, *, lists: UserListService) -> ExportService:

@@ -50,7 +50,7 @@ class Desk:
     def __init__(self, engine: Engine, folder: Path) -> None:
         self.engine, self.rows, self.clock = engine, Rows(engine), FakeClock(later(60))
         queries = Queries(engine, clock=self.clock)
-        self.lists = UserListService(store=queries, export_fields=[], custom_fields={"cost": "text"})
+        self.lists = UserListService(store=queries, export_fields=[], custom_fields={"cost": "text"}, directories=())
         mails = Mails(settings=MailSettings(host="mail.example.com"), outbox=SqlOutbox(engine), clock=self.clock)
         self.exports = ExportService(
             store=SqlExports(engine), lists=self.lists, people=queries, mailer=mails, clock=self.clock,

@@ -79,7 +79,7 @@ def _group(rows: Rows, name: str) -> int:
 
 
 def wanted_people(queries: Queries, **asked: Any) -> UserFilter:
-    return UserListService(store=queries, export_fields=[], custom_fields=CUSTOM).wanted(**asked)
+    return UserListService(store=queries, export_fields=[], custom_fields=CUSTOM, directories=()).wanted(**asked)
 
 
 def found(queries: Queries, wanted: UserFilter, **options: Any) -> list[str | None]:
@@ -351,3 +351,12 @@ def test_who_is_not_found_by_their_names_is_told_by_the_check(rows: Rows, engine
         connection.execute(insert(t.user_search).values(user_id=4711, text="x"))
     wrong = [line for line in integrity(engine) if line.status is not CheckStatus.PASS]
     assert len(wrong) == 2
+
+
+def test_s33_a_directory_that_is_mistyped_is_not_one_without_people(queries: Queries, rows: Rows) -> None:
+    rows.directory("corp")
+    lists = UserListService(store=queries, export_fields=[], custom_fields={}, directories=["branch"])
+    for known in ("corp", "branch"):
+        assert lists.count(lists.wanted(directory=known)) == 0
+    with pytest.raises(UsageError, match="no directory is called 'crop'; known: branch, corp"):
+        lists.wanted(directory="crop")

@@ -104,6 +104,13 @@ def test_check_without_connecting(config: Path) -> None:
     assert result.out == f"  pass  configuration: file {config} is usable; directories: corp\n"
 
 
+def test_check_names_the_directories_that_there_are_when_asked_about_another(config: Path) -> None:
+    for further in ((), ("--connect",)):
+        result = syncd("check", "nosuch", *further, "-c", config)
+        assert (result.code, result.out) == (1, "")
+        assert "no directory is called 'nosuch'; configured: corp" in result.err
+
+
 def test_check_warns_where_people_could_not_log_in(config: Path) -> None:
     config.write_text(config.read_text().replace("ldaps://", "ldap://"))
     result = syncd("check", "-c", config)

@@ -231,7 +231,7 @@ def _lists() -> None:
         sa.Column("text", KEY, nullable=False),
         _pk("user_search", "user_id"),
     )
-    op.create_index(op.f("ix_user_search_text"), "user_search", ["text"])
+    op.create_index(op.f("ix_user_search_text"), "user_search", ["text"], postgresql_include=["user_id"])
     connection = op.get_bind()
     while rows := connection.execute(_UNSEARCHED).all():
         op.bulk_insert(_SEARCH, [{"user_id": id_, "text": search_text(values)} for id_, *values in rows])
