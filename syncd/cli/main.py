@@ -42,6 +42,7 @@ from syncd.cli import (
     users_edit,
     users_links,
     users_password,
+    users_records,
     users_sessions,
     webhooks,
 )
@@ -64,7 +65,7 @@ app = typer.Typer(
 )
 for module in (check, sync, explain, status, export, run, purge):
     module.register(app)
-for verbs in (users_edit, users_avatar, users_password, users_actions, users_links, users_sessions):
+for verbs in (users_edit, users_avatar, users_password, users_actions, users_links, users_sessions, users_records):
     verbs.register(users.app)
 # syncd.wiring has the use cases behind these
 for people, name in (

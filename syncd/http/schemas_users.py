@@ -21,9 +21,10 @@ from pydantic import (
 )
 
 from syncd.accounts.fields import EMAIL, EMAIL_LONGEST, LONGEST
-from syncd.http.schemas import MAX_ID, WHOLE, Number, Reason, Strict
+from syncd.http.schemas import MAX_ID, WHOLE, Number, Reason, Resource, Strict
+from syncd.http.schemas_structure import NO_NUL
 from syncd.model.records import CUSTOM_PREFIX
-from syncd.model.useredit import NewUser, UserEdit
+from syncd.model.useredit import REFERENCE, REFERENCE_LONGEST, SYSTEM, SYSTEM_LONGEST, NewUser, UserEdit
 from syncd.services.users import places_of
 
 # no control characters, and something that is no space
@@ -70,10 +71,34 @@ class UserPath(Strict):
 class RecordPath(UserPath):
     """Which record of another system."""
 
-    system: str = Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    system: str = Field(min_length=1, max_length=SYSTEM_LONGEST, pattern=SYSTEM)
     """The other system's name."""
-    reference: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f/]+$")
+    reference: str = Field(min_length=1, max_length=REFERENCE_LONGEST, pattern=REFERENCE)
     """What the record is called there."""
+
+
+class RecordsQuery(Strict):
+    """Which records."""
+
+    limit: int = Field(default=50, ge=1, le=500)
+    """How many at most."""
+    after: str | None = Field(default=None, max_length=SYSTEM_LONGEST + 1 + REFERENCE_LONGEST, pattern=NO_NUL)
+    """Only records after this one, as system/reference; `next` of a page has it filled in."""
+
+
+class RecordResource(Resource):
+    """A record of another system that a user owns."""
+
+    system: str
+    reference: str
+
+
+class RecordPage(Resource):
+    """Records by system and reference."""
+
+    items: list[RecordResource]
+    next: str | None
+    """Address of the next page; null on the last. The same stands in the Link header (RFC 8288)."""
 
 
 class StrictBody(Strict):

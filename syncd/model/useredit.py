@@ -19,6 +19,20 @@ NEEDED = ("username", "first_name", "last_name", "email")
 Decides = Callable[[Collection[str]], Mapping[str, str]]
 
 
+class OwnedRecord(NamedTuple):
+    """A record of another system that a user owns."""
+
+    # letters, digits, ".", "_" and "-"
+    system: str
+    # what the record is called there: no control characters, no slash
+    reference: str
+
+
+# of an OwnedRecord
+SYSTEM, SYSTEM_LONGEST = r"^[a-z0-9][a-z0-9._-]*$", 64
+REFERENCE, REFERENCE_LONGEST = r"^[^\x00-\x1f\x7f/]+$", 200
+
+
 class Place(NamedTuple):
     """Access to an organization and to a unit of it; None: to the organization alone."""
 

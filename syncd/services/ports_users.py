@@ -8,7 +8,8 @@ from typing import Protocol
 
 from syncd.model.caller import Caller
 from syncd.model.mail import NewMail
-from syncd.model.useredit import Avatar, Decides, FirstPlace, NewUser, UserDetail, UserEdit
+from syncd.model.useredit import Avatar, Decides, FirstPlace, NewUser, OwnedRecord, UserDetail, UserEdit
+from syncd.model.views import Page
 
 
 class UserStore(Protocol):
@@ -81,6 +82,9 @@ class AvatarStore(Protocol):
 
 class RecordStore(Protocol):
     """Records of other systems that users own."""
+
+    def list(self, user_id: int, *, limit: int, after: OwnedRecord | None) -> Page[OwnedRecord]:
+        """By system and reference. Raises NotFoundError, UsageError for a limit that is none."""
 
     def add(self, user_id: int, system: str, reference: str, *, caller: Caller, at: datetime) -> bool:
         """Whether it is new. Raises NotFoundError, and StateError for a new one of somebody disabled."""

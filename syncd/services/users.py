@@ -6,6 +6,7 @@ owner, and what a directory decides is its own. What must hold of the store at t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,11 +21,23 @@ from syncd.errors import (
     NotFoundError,
     OneselfError,
     PreconditionFailedError,
+    UsageError,
 )
 from syncd.model.caller import Caller
 from syncd.model.mail import MailKind, NewMail
 from syncd.model.records import FieldValue
-from syncd.model.useredit import NewUser, Place, UserDetail, UserEdit
+from syncd.model.useredit import (
+    REFERENCE,
+    REFERENCE_LONGEST,
+    SYSTEM,
+    SYSTEM_LONGEST,
+    NewUser,
+    OwnedRecord,
+    Place,
+    UserDetail,
+    UserEdit,
+)
+from syncd.model.views import Page
 from syncd.services.mails import time_text
 from syncd.services.ports_people import Ceiling, Hasher, Mailer, PasswordRules
 from syncd.services.ports_users import RecordStore, UserStore
@@ -162,13 +175,31 @@ class UserService:
         )  # fmt: skip
 
     # ------------------------------------------------------------ records of other systems
+    def owned(self, user_id: int, *, limit: int = 50, after: str | None = None) -> Page[OwnedRecord]:
+        """What the user owns, by system and reference; `after`: system/reference. Raises NotFoundError, UsageError."""
+        mark = None
+        if after is not None:
+            system, _, reference = after.partition("/")
+            mark = OwnedRecord(system, reference)
+        return self.records.list(user_id, limit=limit, after=mark)
+
     def own(self, user_id: int, system: str, reference: str, *, caller: Caller) -> bool:
-        """Note that the user owns a record of another system; whether that is new. Raises NotFoundError, StateError (S4)."""
+        """Note that the user owns a record of another system; whether that is new. Raises NotFoundError, StateError (S4),
+        UsageError for names that are none."""
+        _require_record(system, reference)
         return self.records.add(user_id, system, reference, caller=caller, at=self.clock.now())
 
     def disown(self, user_id: int, system: str, reference: str, *, caller: Caller) -> bool:
         """Note that they no longer do; whether they did. Raises NotFoundError."""
         return self.records.remove(user_id, system, reference, caller=caller, at=self.clock.now())
+
+
+def _require_record(system: str, reference: str) -> None:
+    """Raises UsageError."""
+    if len(system) > SYSTEM_LONGEST or not re.fullmatch(SYSTEM, system):
+        raise UsageError(f"{system!r} names no system: small letters, digits, dots and dashes, {SYSTEM_LONGEST} at most")
+    if len(reference) > REFERENCE_LONGEST or not re.fullmatch(REFERENCE, reference):
+        raise UsageError(f"{reference!r} is no reference: no slash, no control characters, {REFERENCE_LONGEST} at most")
 
 
 def _require_not_own(known: UserDetail, edit: UserEdit) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, tuple_
 
-from syncd.errors import StateError
+from syncd.errors import NotFoundError, StateError
 from syncd.model.caller import Caller
+from syncd.model.useredit import OwnedRecord
+from syncd.model.views import Page
 from syncd.store import schema as t
-from syncd.store.engine import Engine, write
+from syncd.store.engine import Engine, read, write
 from syncd.store.journal import Journal
+from syncd.store.named import page_size
 from syncd.store.queries_people import people_by_ids
 from syncd.store.userrows import locked_user
 
@@ -23,6 +26,18 @@ class SqlRecords:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    def list(self, user_id: int, *, limit: int, after: OwnedRecord | None) -> Page[OwnedRecord]:
+        records = t.owned_records.c
+        query = select(records.system, records.reference).where(records.user_id == user_id)
+        if after is not None:
+            query = query.where(tuple_(records.system, records.reference) > tuple_(*after))
+        query = query.order_by(records.system, records.reference).limit(page_size(limit) + 1)
+        with read(self._engine) as connection:
+            if connection.scalar(select(t.users.c.id).where(t.users.c.id == user_id)) is None:
+                raise NotFoundError(f"there is no user {user_id}")
+            found = [OwnedRecord(*row) for row in connection.execute(query)]
+        return Page(items=tuple(found[:limit]), next="/".join(found[limit - 1]) if len(found) > limit else None)
 
     def add(self, user_id: int, system: str, reference: str, *, caller: Caller, at: datetime) -> bool:
         with write(self._engine) as connection:

@@ -225,5 +225,6 @@ def _require_owns_nothing(connection: Connection, user_id: int) -> None:
     if found:
         named = ", ".join(f"{count} in {system}" for system, count in found[:_SHOWN])
         raise InUseError(
-            f"user {user_id} owns records: {named}", advice="Give them to somebody else there; each system takes its own back."
+            f"user {user_id} owns records: {named}",
+            advice="Give them to somebody else there; each system takes its own back. `syncd users records list` shows them.",
         )

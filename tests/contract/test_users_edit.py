@@ -371,6 +371,37 @@ def test_s58_records_are_noted_once(house: House) -> None:
         house.users.own(999, "crm", "x", caller=BOSS)
 
 
+def test_s58_what_keeps_a_user_from_being_deleted_is_listed(house: House) -> None:
+    number, other = house.create(), house.create("other")
+    noted = [("crm", "lead 1"), ("crm", "lead-2"), ("crm", "Ünit:3"), ("crm-eu", "1"), ("erp", "a.b")]
+    for system, reference in reversed(noted):
+        assert house.users.own(number, system, reference, caller=BOSS)
+    house.users.own(other, "crm", "lead-9", caller=BOSS)
+    found, after = [], None
+    while True:
+        page = house.users.owned(number, limit=2, after=after)
+        found += list(page.items)
+        if page.next is None:
+            break
+        after = page.next
+    assert found == noted
+    with pytest.raises(NotFoundError):
+        house.users.owned(999)
+    with pytest.raises(UsageError):
+        house.users.owned(number, limit=0)
+
+
+@pytest.mark.parametrize(
+    ("system", "reference"),
+    [("CRM", "1"), ("", "1"), ("c" * 65, "1"), ("crm", ""), ("crm", "a/b"), ("crm", "a\n"), ("crm", "x" * 201)],
+)
+def test_s58_what_names_no_record_is_refused(house: House, system: str, reference: str) -> None:
+    number = house.create()
+    with pytest.raises(UsageError):
+        house.users.own(number, system, reference, caller=BOSS)
+    assert house.users.get(number).records == {}
+
+
 def test_s4_somebody_disabled_becomes_no_owner(house: House) -> None:
     number = house.create()
     house.users.own(number, "crm", "old", caller=BOSS)

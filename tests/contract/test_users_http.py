@@ -273,6 +273,11 @@ async def test_s58_other_systems_note_what_a_user_owns(client: TestClient, house
     assert [(await client.put(f"{path}/crm/lead%201")).status for _ in range(2)] == [204, 204]
     assert house.table("owned_records") == [{"user_id": number, "system": "crm", "reference": "lead 1"}]
     assert (await (await client.get(f"{USERS}/{number}")).json())["records"] == {"crm": 1}
+    assert await (await client.get(path)).json() == {"items": [{"system": "crm", "reference": "lead 1"}], "next": None}
+    await client.put(f"{path}/erp/7")
+    first = await (await client.get(path, params={"limit": "1"})).json()
+    assert await (await client.get(first["next"])).json() == {"items": [{"system": "erp", "reference": "7"}], "next": None}
+    assert (await client.get(f"{USERS}/999/records")).status == 404
     assert [(await client.delete(f"{path}/crm/lead%201")).status for _ in range(2)] == [204, 204]
     assert (await client.put(f"{path}/CRM/x")).status == 404
     assert (await client.put(f"{USERS}/999/records/crm/x")).status == 404

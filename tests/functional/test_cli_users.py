@@ -164,6 +164,25 @@ def test_s22_taking_roles_and_access_away(root: Run) -> None:
     assert root("users", "delete", "ada", "--reason", "made twice").code == 0
 
 
+# ---------------------------------------------------------------- records of other systems
+def test_s58_records_of_other_systems_keep_their_owner(root: Run) -> None:
+    made = root(
+        "users", "create", *ADA, "--enabled", "--role", "administrator", "--access", "Main:Main", "--password-stdin",
+        typed=PASSWORD,
+    )  # fmt: skip
+    assert made.code == 0, made.err
+    for said in ("now owns", "owned already"):
+        assert root("users", "records", "add", "ada", "crm", "lead 1").out == f"User 2 {said} crm/lead 1.\n"
+    refused = root("users", "delete", "ada", "--reason", "left the company", "--yes")
+    assert (refused.code, "owns records: 1 in crm" in refused.out + refused.err) == (1, True), refused.out + refused.err
+    assert root("users", "records", "list", "ada").out.split() == ["SYSTEM", "REFERENCE", "crm", "lead", "1"]
+    assert root("users", "records", "remove", "ada", "crm", "lead 1").out == "User 2 no longer owns crm/lead 1.\n"
+    assert "owns no crm/lead 1" in root("users", "records", "remove", "ada", "crm", "lead 1").err
+    assert "names no system" in root("users", "records", "add", "ada", "C R M", "lead").err
+    assert root("users", "records", "list", "ada", "--output", "json").json()["items"] == []
+    assert root("users", "delete", "ada", "--reason", "left the company", "--yes").code == 0
+
+
 # ---------------------------------------------------------------- pictures
 def test_s10_a_picture_is_set_saved_and_removed(root: Run, tmp_path: Path) -> None:
     picture, copy = tmp_path / "ada.png", tmp_path / "copy.png"

@@ -8,10 +8,19 @@ from aiohttp import web
 
 from syncd.http.blocking import PASSWORD_CALLS, STORE_CALLS
 from syncd.http.context import HOST
-from syncd.http.responses import json_response
+from syncd.http.responses import json_response, link_to, next_page
 from syncd.http.routing import caller_of, etag_of, if_match, part_of
 from syncd.http.schemas_user_view import UserAccess, UserAccount, UserDn, UserEntry, UserResource, UserRole
-from syncd.http.schemas_users import RecordPath, UserCreate, UserDelete, UserPatch, UserPath
+from syncd.http.schemas_users import (
+    RecordPage,
+    RecordPath,
+    RecordResource,
+    RecordsQuery,
+    UserCreate,
+    UserDelete,
+    UserPatch,
+    UserPath,
+)
 from syncd.model.useredit import Avatar, UserDetail
 from syncd.model.views import DirectoryIdentity
 from syncd.services.avatars import AvatarService
@@ -98,6 +107,16 @@ def _tags(header: str) -> set[str]:
 
 
 # ---------------------------------------------------------------- records of other systems
+async def list_records(request: web.Request) -> web.Response:
+    """What a user owns."""
+    user_id, query = part_of(request, UserPath).id, part_of(request, RecordsQuery)
+    look = partial(_service(request).owned, user_id, limit=query.limit, after=query.after)
+    page = await request.app[STORE_CALLS](look, name="list records")
+    following = next_page(f"{USERS}/{user_id}/records", query, after=page.next) if page.next else None
+    items = [RecordResource(system=record.system, reference=record.reference) for record in page.items]
+    return json_response(RecordPage(items=items, next=following), headers=link_to(following))
+
+
 async def put_record(request: web.Request) -> web.Response:
     """Note that a user owns a record of another system."""
     where = part_of(request, RecordPath)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from syncd.http.handlers import users
 from syncd.http.routing import Route
 from syncd.http.schemas_user_view import UserResource
-from syncd.http.schemas_users import RecordPath, UserCreate, UserDelete, UserPatch, UserPath
+from syncd.http.schemas_users import RecordPage, RecordPath, RecordsQuery, UserCreate, UserDelete, UserPatch, UserPath
 from syncd.model.permission import Permission
 from syncd.services.avatars import MEDIA_TYPES
 
@@ -107,6 +107,17 @@ ROUTES: tuple[Route, ...] = (
         params=UserPath,
         responses={204: ("There is none now.", None)},
         problems={409: "A directory decides it."},
+    ),
+    Route(
+        method="GET",
+        path=_USER + "/records",
+        handler=users.list_records,
+        permission=Permission.USERS_READ,
+        summary="Which records of other systems a user owns",
+        tag="users",
+        params=UserPath,
+        query=RecordsQuery,
+        responses={200: ("A page of records.", RecordPage)},
     ),
     Route(
         method="PUT",
