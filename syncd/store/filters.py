@@ -57,6 +57,17 @@ def seeds(condition: Condition) -> Seeds:
     return _seeds(condition)
 
 
+def is_of_text(condition: Condition) -> bool:
+    """Whether a row of user_search alone decides it, looked at as `holds` does with matching.in_row."""
+    if isinstance(condition, Negation):
+        return is_of_text(condition.term)
+    if not isinstance(condition, Test):
+        return all(is_of_text(term) for term in condition.terms)
+    equal = condition.operator is Operator.NE
+    plain = Test(condition.attribute, Operator.EQ, condition.value) if equal else condition
+    return plain.attribute in SEARCHED and _key(plain.attribute, plain) is None
+
+
 def together(*queries: Select[Any]) -> Select[Any]:
     """Whom one of the queries finds."""
     if len(queries) == 1:

@@ -9,19 +9,18 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Select, and_, exists, not_, or_, select, text
 
 from syncd.model.text import fold
-from syncd.model.userfilter import Test
+from syncd.model.userfilter import AllOf, Condition, Test
 from syncd.model.views import UserFilter, UserState
 from syncd.store import filters
 from syncd.store import schema as t
 from syncd.store.among import among_gathered, gathered
 from syncd.store.gate import active, missing
-from syncd.store.matching import Searching, in_search, words_in
+from syncd.store.matching import Searching, in_row, in_search, words_in
 
 _u, _i = t.users.c, t.identities.c
 # how many are few: whom to look up first, and then filter and sort
 FEW = 20_000
-# where looking so many up would cost more than it saves: in one of several ways, one after the other, or for a list that goes
-# through user_search itself
+# where looking more up would cost more than it saves: for a list that goes through user_search itself
 FEWER = 2000
 
 
@@ -35,10 +34,10 @@ class Narrowed(NamedTuple):
 
 def narrowed(connection: Connection, wanted: UserFilter, *, now: datetime, searching: Searching = in_search) -> Narrowed | None:
     """Whom a list shows; None: nobody."""
-    conditions = dict(_conditions(wanted, now, searching))
-    seeds = list(_seeds(wanted, now))
-    limit = FEW if len(seeds) == 1 and searching is in_search else min(FEW, FEWER)
-    for name, seed in seeds:
+    parts = _parts(wanted)
+    conditions = dict(_conditions(wanted, parts, now, searching))
+    limit = FEW if searching is in_search else min(FEW, FEWER)
+    for name, seed in _seeds(wanted, parts, now):
         few = gathered(connection, seed, most=limit)
         if not few.size:
             return None
@@ -49,33 +48,53 @@ def narrowed(connection: Connection, wanted: UserFilter, *, now: datetime, searc
     return Narrowed(list(conditions.values()), few=False)
 
 
-def _conditions(wanted: UserFilter, now: datetime, searching: Searching) -> Iterator[tuple[str, ColumnElement[bool]]]:
+class _Parts(NamedTuple):
+    """What is asked by words and by a condition."""
+
+    # of a row of user_search: all that needs no more, so that one look at each finds those for whom all of it holds
+    text: list[ColumnElement[bool]]
+    # what else must hold
+    rest: list[Condition]
+
+
+def _parts(wanted: UserFilter) -> _Parts:
+    condition = wanted.condition
+    terms = () if condition is None else condition.terms if isinstance(condition, AllOf) else (condition,)
+    text = [filters.holds(term, in_row) for term in terms if filters.is_of_text(term)]
+    if words := fold(wanted.text).split():
+        text.insert(0, words_in(words))
+    return _Parts(text, [term for term in terms if not filters.is_of_text(term)])
+
+
+def _conditions(
+    wanted: UserFilter, parts: _Parts, now: datetime, searching: Searching
+) -> Iterator[tuple[str, ColumnElement[bool]]]:
     """By name."""
     if wanted.state is not UserState.ALL:
         yield "state", _in_state(wanted.state, now)
     if wanted.directory is not None:
         yield "directory", exists().where(_i.user_id == _u.id, _of_directory(wanted))
-    if words := fold(wanted.text).split():
-        yield "words", searching(words_in(words))
+    if parts.text:
+        yield "text", searching(and_(*parts.text))
     for column, named, number in _belongings(wanted):
         yield str(named), exists().where(column == _u.id, named == number)
-    if wanted.condition is not None:
-        yield "condition", filters.holds(wanted.condition, searching)
+    for place, term in enumerate(parts.rest):
+        yield f"term {place}", filters.holds(term, searching)
 
 
-def _seeds(wanted: UserFilter, now: datetime) -> Iterator[tuple[str, Select[Any]]]:
+def _seeds(wanted: UserFilter, parts: _Parts, now: datetime) -> Iterator[tuple[str, Select[Any]]]:
     """Queries of ids of everybody who may be meant, the cheap ones first, with the name of the condition that holds for exactly
     whom each finds; "" where there is none."""
     if wanted.state in _RARE_STATES:
         yield "", _rare(wanted.state, now)
     for column, named, number in _belongings(wanted):
         yield str(named), select(column).where(named == number)
-    if wanted.condition is not None:
-        exact = "condition" if isinstance(wanted.condition, Test) else ""
-        for seed in filters.seeds(wanted.condition):
+    for place, term in enumerate(parts.rest):
+        exact = f"term {place}" if isinstance(term, Test) else ""
+        for seed in filters.seeds(term):
             yield exact, seed
-    if words := fold(wanted.text).split():
-        yield "words", select(t.user_search.c.user_id).where(words_in(words))
+    if parts.text:
+        yield "text", select(t.user_search.c.user_id).where(*parts.text)
     if wanted.directory is not None:
         yield "directory", select(_i.user_id).where(_of_directory(wanted))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
@@ -241,6 +242,29 @@ def test_s33_every_order_in_both_directions_shows_everybody_once(queries: Querie
             lacking = [p for p in whole if p not in having]
             if descending and key is not UserSort.NAME:
                 assert expected == having[::-1] + lacking[::-1]
+
+
+@pytest.mark.usefixtures("both_ways")
+def test_s33_conditions_combine_as_sets_do(queries: Queries, company: dict[str, int]) -> None:
+    leaves = [(text, set(names.split())) for text, names in FILTERS.items() if names is not None]
+    chance = random.Random(7)
+
+    def combined(depth: int) -> tuple[str, set[str]]:
+        if depth == 0:
+            return chance.choice(leaves)
+        (left, mine), (right, theirs) = combined(chance.randrange(depth)), combined(depth - 1)
+        match chance.choice(("and", "and", "or", "not")):
+            case "and":
+                return f"({left}) and ({right})", mine & theirs
+            case "or":
+                return f"(({left}) or ({right}))", mine | theirs
+        return f"not ({left})", {*["Ana", "ben", "cleo", "do_ra"]} - mine
+
+    for number in range(150):
+        text, names = combined(1 + number % 3)
+        wanted, order = wanted_people(queries, filter=text), chance.choice(list(UserSort))
+        assert set(found(queries, wanted, order=UserOrder(order))) == names, (text, order)
+        assert queries.count_users(wanted) == len(names), text
 
 
 @pytest.mark.usefixtures("both_ways")
