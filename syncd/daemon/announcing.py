@@ -8,6 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from syncd.daemon.parts import Runtime
+from syncd.daemon.trouble import Trouble
 from syncd.errors import SyncdError
 from syncd.threads import in_thread
 
@@ -24,16 +25,14 @@ async def run(runtime: Runtime, *, stopping: Callable[[], bool]) -> None:
         management.password_age.expire(runtime.clock.now())
         return management.announcing.look()
 
-    failing = False
+    trouble = Trouble(log, "access not looked at")
     while not stopping():
         try:
             told = await in_thread(look, name="access")
         except SyncdError as error:
-            write = log.debug if failing else log.warning
-            write("access not looked at", code=error.code, message=error.message, advice=error.hint)
-            failing = True
+            trouble.note(error)
         else:
-            failing = False
+            trouble.over()
             if told:
                 log.info("access changed with time", people=told)
         await asyncio.sleep(EVERY)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import structlog
 
 from syncd.daemon.parts import Runtime
+from syncd.daemon.trouble import Trouble
 from syncd.errors import SyncdError
 from syncd.model.export import ExportJob
 from syncd.services.exports import ExportService
@@ -30,8 +31,8 @@ async def run(runtime: Runtime, *, stopping: Callable[[], bool]) -> None:
     if exports is None:
         await asyncio.Event().wait()
         return
-    ended = threading.Event()
-    loop, tidy_at, failing = asyncio.get_running_loop(), 0.0, False
+    ended, trouble = threading.Event(), Trouble(log, "exports not looked for")
+    loop, tidy_at = asyncio.get_running_loop(), 0.0
     try:
         while True:
             try:
@@ -40,11 +41,10 @@ async def run(runtime: Runtime, *, stopping: Callable[[], bool]) -> None:
                     await in_thread(exports.tidy, name="tidy exports")
                     tidy_at = loop.time() + TIDY_EVERY
             except SyncdError as error:
-                write = log.debug if failing else log.warning
-                write("exports not looked for", code=error.code, message=error.message, advice=error.hint)
-                job, failing = None, True
+                trouble.note(error)
+                job = None
             else:
-                failing = False
+                trouble.over()
             if job is None:
                 await asyncio.sleep(EVERY)
             else:

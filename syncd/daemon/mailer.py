@@ -16,6 +16,7 @@ import structlog
 
 from syncd.daemon.deliveries import Deliveries
 from syncd.daemon.parts import Runtime
+from syncd.daemon.trouble import Trouble
 from syncd.errors import SyncdError
 from syncd.metrics import Metrics
 from syncd.model.mail import MailsWaiting
@@ -66,7 +67,7 @@ class _Mailer:
         self._deliveries = deliveries
         self._metrics = metrics
         self._stopping = stopping
-        self._failing = False
+        self._trouble = Trouble(log, "mail not looked for")
         self.tidy_at = 0.0
 
     async def once(self) -> int:
@@ -74,11 +75,9 @@ class _Mailer:
         try:
             report = await in_thread(lambda: self._sender.work(stopping=self._stopping), name="mail")
         except SyncdError as error:
-            write = log.debug if self._failing else log.warning
-            write("mail not looked for", code=error.code, message=error.message, advice=error.hint)
-            self._failing = True
+            self._trouble.note(error)
             return 0
-        self._failing = False
+        self._trouble.over()
         self._count(report)
         return report.sent.total() + report.failed.total()
 

@@ -16,6 +16,7 @@ import structlog
 from syncd.clock import Clock
 from syncd.daemon.board import DirectoryState
 from syncd.daemon.timetable import Due
+from syncd.daemon.trouble import Trouble
 from syncd.errors import SyncdError
 from syncd.model.run import Mode, Run, Trigger
 
@@ -55,7 +56,7 @@ class Timer:
         self._draw = draw
         self._delay = draw(state.timetable.jitter)
         self._opening = opening
-        self._failing = False
+        self._trouble = Trouble(log, "run not requested", level="error", directory=state.name)
 
     async def run(self, beat: Callable[[], None]) -> None:
         """Until cancelled."""
@@ -68,10 +69,11 @@ class Timer:
         try:
             await self._look()
         except SyncdError as error:
-            self._note_failure(error)
+            self._trouble.note(error)
+            self._state.failure = error
             return LONGEST_SLEEP
-        if self._failing:
-            self._failing = False
+        if self._trouble.goes_on:
+            self._trouble.over()
             self._state.failure = None
             log.info("runs can be requested again", directory=self._state.name)
         if self._state.next_due is None:
@@ -102,9 +104,3 @@ class Timer:
         due = self._state.timetable.next_due(self._state.past, now=now, delay=self._delay)
         self._state.next_due = due.at if due else None
         return due
-
-    def _note_failure(self, error: SyncdError) -> None:
-        write = log.debug if self._failing else log.error
-        self._failing = True
-        self._state.failure = error
-        write("run not requested", directory=self._state.name, code=error.code, message=error.message)

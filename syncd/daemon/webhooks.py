@@ -12,6 +12,7 @@ import structlog
 
 from syncd.daemon.deliveries import Deliveries
 from syncd.daemon.parts import Runtime
+from syncd.daemon.trouble import Trouble
 from syncd.errors import SyncdError
 from syncd.metrics import Metrics
 from syncd.model.webhook import WebhookStanding
@@ -48,7 +49,7 @@ async def run(runtime: Runtime, name: str, *, deliveries: Deliveries, metrics: M
 
     forget = events.on_new(wake)
     before: WebhookStanding | None = None
-    failing = False
+    trouble = Trouble(log, "webhook not looked at", webhook=name)
     try:
         while True:
             written.clear()
@@ -56,11 +57,10 @@ async def run(runtime: Runtime, name: str, *, deliveries: Deliveries, metrics: M
                 again, standing = await in_thread(work, name=f"webhook {name}")
                 deliveries.webhooks[name] = before = standing
                 metrics.webhook_seen(standing)
-                failing = False
+                trouble.over()
             except SyncdError as error:
-                write = log.debug if failing else log.warning
-                write("webhook not looked at", webhook=name, code=error.code, message=error.message)
-                failing, again = True, None
+                trouble.note(error)
+                again = None
                 await asyncio.sleep(EVERY)
             if again is not None:
                 pause = (again - runtime.clock.now()).total_seconds()

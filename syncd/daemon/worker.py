@@ -14,6 +14,7 @@ import structlog
 
 from syncd.daemon.board import DirectoryState
 from syncd.daemon.parts import Syncing
+from syncd.daemon.trouble import Trouble
 from syncd.errors import LeaseHeldError, StoppedError, SyncdError
 from syncd.model.run import Run
 from syncd.services.planned import Progress
@@ -44,7 +45,7 @@ class Worker:
         self._idle = asyncio.Event()
         self._idle.set()
         self._closed = False
-        self._failing = False
+        self._trouble = Trouble(log, "run could not be done", level="error", directory=state.name)
 
     @property
     def directory(self) -> str:
@@ -108,11 +109,12 @@ class Worker:
             log.debug("another process is syncing this directory", directory=self.directory)
             return None
         except SyncdError as error:
-            self._note_failure(error)
+            self._trouble.note(error)
+            self._state.failure = error
             return None
         finally:
             self._state.progress = None
-        self._failing = False
+        self._trouble.over()
         self._state.failure = None
         return run
 
@@ -122,9 +124,3 @@ class Worker:
     def _note_progress(self, progress: Progress) -> None:
         """Called by the thread of the run, often: one assignment and no more."""
         self._state.progress = progress
-
-    def _note_failure(self, error: SyncdError) -> None:
-        write = log.debug if self._failing else log.error
-        self._failing = True
-        self._state.failure = error
-        write("run could not be done", directory=self.directory, code=error.code, message=error.message, advice=error.hint)
