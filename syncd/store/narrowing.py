@@ -48,6 +48,14 @@ def narrowed(connection: Connection, wanted: UserFilter, *, now: datetime, searc
     return Narrowed(list(conditions.values()), few=False)
 
 
+def in_reach(wanted: UserFilter, *, now: datetime) -> Narrowed | None:
+    """What to ask of the next ones in the order before anybody is looked up; None where that costs less anyway."""
+    parts = _parts(wanted)
+    if not parts.text or wanted.state is UserState.CANNOT_LOG_IN:
+        return None
+    return Narrowed([condition for _, condition in _conditions(wanted, parts, now, in_search)], few=False)
+
+
 class _Parts(NamedTuple):
     """What is asked by words and by a condition."""
 

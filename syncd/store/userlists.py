@@ -1,9 +1,9 @@
 """Lists of people: filtered, searched, sorted, in pages that stay fast however many people there are.
 
-A page is found in one of two ways. Where something that is asked for finds few (a rare word, a view of a handful), those few
-are looked up first, and then filtered and sorted. Otherwise people are gone through in the order of an index until the page is
-full, which is soon, since whatever is asked for holds for many. A page goes on behind the last one's last row, by value: who
-comes or goes in between moves nobody.
+A page is found in one of three ways. Where names are searched, the next ones in the order are looked at: most words find many.
+Where something that is asked for finds few (a rare word, a view of a handful), those are looked up first, and then filtered and
+sorted. Otherwise people are gone through in the order of an index until the page is full, which is soon, since whatever is
+asked for holds for many. A page goes on behind the last one's last row, by value: who comes or goes in between moves nobody.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from syncd.store import schema as t
 from syncd.store.among import among
 from syncd.store.engine import read
 from syncd.store.gate import can_log_in
-from syncd.store.narrowing import narrowed
+from syncd.store.narrowing import in_reach, narrowed
 from syncd.store.queries_people import people_by_ids
 from syncd.store.queries_person import PersonAssembler, own_fields
-from syncd.store.userorder import Mark, queries, searching
+from syncd.store.userorder import Mark, nearest, queries, searching
 
 MAX_PAGE = 1000
 # people in memory at a time while all are streamed
@@ -39,6 +39,12 @@ def list_people(
     if not 1 <= limit <= MAX_PAGE:
         raise UsageError(f"a page has 1 to {MAX_PAGE} people, not {limit}")
     mark = None if after is None else Mark.parse(after)
+    near = in_reach(wanted, now=now)
+    if near is not None:
+        rows = connection.execute(nearest(order, mark, near).limit(limit + 1)).all()
+        if len(rows) > limit:
+            found = people_by_ids(connection, [row.id for row in rows[:limit]], now=now)
+            return Page(items=tuple(found), next=Mark.of(rows[limit - 1]))
     narrow = narrowed(connection, wanted, now=now, searching=searching(order))
     people: list[PersonView] = []
     ends: dict[int, str] = {}

@@ -18,6 +18,9 @@ from syncd.store.narrowing import Narrowed
 
 MARK = r"^[vn][0-9]{1,18}\.[A-Za-z0-9_-]*$"
 
+# how many are looked at one by one, before those who are meant are looked up
+NEAR = 2000
+
 _u = t.users.c
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -86,6 +89,14 @@ def queries(order: UserOrder, mark: Mark | None, wanted: Narrowed) -> Iterator[S
         if mark is not None and mark.value is None:
             lacking = lacking.where(_behind([_u.id], [mark.id], descending=order.descending))
         yield _in_order(lacking, [_u.id], order, few=wanted.few)
+
+
+def nearest(order: UserOrder, mark: Mark | None, wanted: Narrowed) -> Select[Any]:
+    """Who is meant of the next NEAR: (id, key)."""
+    following = next(queries(order, mark, Narrowed([], few=False))).limit(NEAR)
+    near = following.cte("near").prefix_with("MATERIALIZED", dialect="postgresql").c
+    query = select(_u.id, near.key).where(_u.id == near.id, *wanted.conditions)
+    return query.order_by(_directed(near.key, order), _directed(near.id, order))
 
 
 def _in_order(query: Select[Any], columns: Sequence[ColumnElement[Any]], order: UserOrder, *, few: bool) -> Select[Any]:
