@@ -44,9 +44,9 @@ class SmtpServer:
         """Connect, encrypt, log in; closed at the end. Raises MailUnavailableError, MailTlsError, MailLoginError."""
         with asyncio.Runner() as runner:
             client = self._client()
-            _settle(runner, client.connect(), server=self.name)
             connection = SmtpConnection(runner, client, server=self.name)
             try:
+                _settle(runner, client.connect(), server=self.name)
                 yield connection
             finally:
                 connection.close()
@@ -54,7 +54,7 @@ class SmtpServer:
     def _client(self) -> aiosmtplib.SMTP:
         settings = self._settings
         password = settings.password.get_secret_value() if settings.password else None
-        return aiosmtplib.SMTP(
+        return _Client(
             hostname=settings.host,
             port=settings.port,
             username=settings.username,
@@ -65,6 +65,17 @@ class SmtpServer:
             start_tls=settings.security == "starttls",
             tls_context=_context(settings) if settings.security != "none" else None,
         )
+
+
+class _Client(aiosmtplib.SMTP):
+    """Closes at once, also where it gives a connection up by itself."""
+
+    def close(self) -> None:
+        transport = self.transport
+        super().close()
+        if isinstance(transport, asyncio.WriteTransport):
+            # close alone would wait for the other side's goodbye under TLS, and the loop does not
+            transport.abort()
 
 
 class SmtpConnection:
@@ -91,11 +102,7 @@ class SmtpConnection:
         with suppress(MailError):
             if self._client.is_connected:
                 _settle(self._runner, self._client.quit(), server=self._server)
-        transport = self._client.transport
         self._client.close()
-        if isinstance(transport, asyncio.WriteTransport):
-            # close alone would wait for the other side's goodbye under TLS, and the loop does not
-            transport.abort()
         # what was closed is given back in the loop's next turn
         self._runner.run(asyncio.sleep(0))
 

@@ -8,7 +8,10 @@ receiver answers is neither read nor kept.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import time
+from contextlib import suppress
 
 import aiohttp
 
@@ -16,8 +19,8 @@ import syncd
 from syncd.errors import WebhookError
 from syncd.model.webhook import Message
 
-# seconds
-_CLOSING = 0.02
+# seconds that closing may take; the loop ends with the call
+_CLOSING = 1.0
 
 
 class HttpCourier:
@@ -39,15 +42,34 @@ async def _post(message: Message) -> int:
     timeout = aiohttp.ClientTimeout(total=message.timeout)
     headers = {"User-Agent": f"syncd/{syncd.__version__}", "Content-Type": "application/json", **message.headers}
     tls = _context(message.ca_file) if message.ca_file else True
+    opened: list[socket.socket] = []
+    connector = aiohttp.TCPConnector(socket_factory=lambda address: _opened(address, opened))
+    jar = aiohttp.DummyCookieJar()
     try:
         async with (
-            aiohttp.ClientSession(timeout=timeout, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()) as session,
+            aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False, cookie_jar=jar) as session,
             session.post(message.url, data=message.body, headers=headers, allow_redirects=False, ssl=tls) as response,
         ):
             return response.status
     finally:
-        # connections are closed in the next rounds of the loop, which ends with this call
-        await asyncio.sleep(_CLOSING)
+        await _closed(opened)
+
+
+def _opened(address: aiohttp.AddrInfoType, opened: list[socket.socket]) -> socket.socket:
+    made = socket.socket(*address[:3])
+    opened.append(made)
+    return made
+
+
+async def _closed(opened: list[socket.socket]) -> None:
+    """Until what was connected is closed, which happens in the next rounds of the loop. Under TLS it would wait for the other
+    side's goodbye, were that side not gone."""
+    for each in opened:
+        with suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+    until = time.monotonic() + _CLOSING
+    while any(each.fileno() >= 0 for each in opened) and time.monotonic() < until:  # noqa: ASYNC110 - nothing says so
+        await asyncio.sleep(0.001)
 
 
 def _context(ca_file: str) -> ssl.SSLContext:

@@ -18,16 +18,18 @@ from tests.servers.samba import SambaAd
 from tests.servers.slapd import Slapd
 
 Server = Slapd | Ds389 | SambaAd
+# where nobody listens, and nobody will: a free port may be somebody's a moment later
+DEAD = "ldap://127.0.0.1:1"
 PERSON = ("uid", "cn", "sn", "givenName", "mail", "entryUUID")
 
 
 def settings(server: Server | LdapStub, **changes: Any) -> DirectorySettings:
-    """A directory's configuration for the server's reader; pages of 20 and short timeouts."""
+    """A directory's configuration for the server's reader; pages of 20, and timeouts that a busy machine does not meet."""
     if isinstance(server, LdapStub):
         values: dict[str, Any] = {"base_dn": "dc=example,dc=com", "bind": "anonymous"}
     else:
         values = {"base_dn": server.base_dn, "bind_dn": server.reader_dn, "bind_password": server.reader_password}
-    values |= {"urls": [server.url], "page_size": 20, "connect_timeout": 5, "receive_timeout": 5} | changes
+    values |= {"urls": [server.url], "page_size": 20, "connect_timeout": 20, "receive_timeout": 20} | changes
     if isinstance(values.get("bind_password"), str):
         values["bind_password"] = SecretStr(values["bind_password"])
     return DirectorySettings(**values)

@@ -64,7 +64,8 @@ def delete_a_group(life: FeedLife, person: str, outsider: str, group: str) -> tu
 
 
 def rename_a_unit(life: FeedLife, person: str, outsider: str, group: str) -> tuple[str, str]:
-    return "units", life.entry_id(life.rename(life.inner))
+    life.inner = life.rename(life.inner)
+    return "units", life.entry_id(life.inner)
 
 
 EVENTS = [

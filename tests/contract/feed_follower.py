@@ -68,7 +68,7 @@ class Watcher:
         self._thread.start()
         # whatever happens from here on comes as it happens
         follower.life.modify(first := follower.life.add())
-        self.wait_for("users", follower.life.entry_id(first), seconds=10)
+        self.wait_for("users", follower.life.entry_id(first))
 
     def _watch(self) -> None:
         try:
@@ -77,7 +77,7 @@ class Watcher:
         except DirectoryError as error:
             self.heard.put(error)
 
-    def wait_for(self, purpose: str, entry_id: str, *, seconds: float = 1) -> None:
+    def wait_for(self, purpose: str, entry_id: str, *, seconds: float = 30) -> None:
         """Wait until this id is named. Raises queue.Empty when nothing comes for so long."""
         while True:
             changes = self.heard.get(timeout=seconds)
@@ -94,12 +94,12 @@ class Watcher:
 
     def end(self) -> DirectoryError:
         """The error it ends with."""
-        while isinstance(error := self.heard.get(timeout=10), Changes):
+        while isinstance(error := self.heard.get(timeout=30), Changes):
             pass
-        self._thread.join(10)
+        self._thread.join(30)
         assert not self._thread.is_alive()
         return error
 
     def close(self) -> None:
         self.follower.session.close()
-        self._thread.join(10)
+        self._thread.join(30)

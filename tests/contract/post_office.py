@@ -27,8 +27,9 @@ ADMINISTRATOR = Caller(name="root", everything=True)
 
 def mail_settings(smtp: SmtpServer, **changes: Any) -> MailSettings:
     """For a server of a test; not encrypted unless `changes` say so."""
-    plain = {"host": "127.0.0.1", "port": smtp.port, "security": "none", "timeout": "5s", "sender": "Syncd <syncd@example.com>"}
-    return MailSettings.model_validate(plain | {"public_url": "https://syncd.example.com/"} | changes)
+    plain = {"host": "127.0.0.1", "port": smtp.port, "security": "none", "timeout": "20s"}
+    plain |= {"sender": "Syncd <syncd@example.com>", "public_url": "https://syncd.example.com/"}
+    return MailSettings.model_validate(plain | changes)
 
 
 class PostOffice:

@@ -123,10 +123,11 @@ def test_without_tls_no_password_is_sent_unless_the_setting_says_so(ppolicy: Sla
 @pytest.mark.parametrize("password", ["", "   ", "\0", "Good\0Secret"])
 def test_an_empty_password_is_never_sent(ppolicy: Slapd, password: str) -> None:
     dn = f"uid=nobody,{ppolicy.base_dn}"
-    before = len(ppolicy.log_lines("BIND"))
+    before = len(ppolicy.log_lines("method="))
     assert check(ppolicy, dn, password, entry_id="x").answer is Answer.WRONG
     assert check(ppolicy, "", GOOD, entry_id="x").answer is Answer.WRONG
-    assert len(ppolicy.log_lines("BIND")) == before
+    # no BIND; the UNBIND of somebody before may come in late
+    assert len(ppolicy.log_lines("method=")) == before
 
 
 def test_ppolicy_locked_whatever_the_password(ppolicy: Slapd) -> None:
@@ -331,13 +332,25 @@ def test_a_server_that_cannot_say_is_unavailable(code: int) -> None:
 
 @pytest.mark.parametrize("answer", [[CLOSE], [STALL], [b"\x30\x03\x02\x01\x01"], [b"GET / HTTP/1.0\r\n\r\n"]])
 def test_a_bind_without_an_answer_is_unavailable_and_never_tried_again(answer: list[Any]) -> None:
-    with LdapStub(bind=lambda i: answer) as stub, LdapStub() as second:
+    def ask() -> None:
+        with LdapStub(bind=lambda i: answer) as stub, LdapStub() as second:
+            found = check(stub, "uid=anna,dc=example,dc=com", timeout=1, urls=[stub.url, second.url])
+            assert found.answer is Answer.UNAVAILABLE
+            assert stub.requests.count(BIND) == 1
+            assert second.requests == []
+
+    assert seconds_of(ask, below=5) < 5
+
+
+def seconds_of(ask: Callable[[], None], *, below: float) -> float:
+    """How long it takes; asked again, up to three times, while that is not below, since the machine may have been busy."""
+    for _ in range(3):
         began = time.monotonic()
-        found = check(stub, "uid=anna,dc=example,dc=com", timeout=1, urls=[stub.url, second.url])
-        assert found.answer is Answer.UNAVAILABLE
-        assert time.monotonic() - began < 5
-        assert stub.requests.count(BIND) == 1
-        assert second.requests == []
+        ask()
+        took = time.monotonic() - began
+        if took < below:
+            break
+    return took
 
 
 def test_a_frozen_server_is_given_up_at_the_deadline(make_slapd: Callable[..., Slapd]) -> None:
@@ -345,9 +358,11 @@ def test_a_frozen_server_is_given_up_at_the_deadline(make_slapd: Callable[..., S
     asked = authenticator(server, timeout=1)
     server.pause()
     try:
-        began = time.monotonic()
-        assert asked.check("uid=a,dc=example,dc=com", entry_id="x", password=SecretStr(GOOD)).answer is Answer.UNAVAILABLE
-        assert 0.9 < time.monotonic() - began < 3
+
+        def ask() -> None:
+            assert asked.check("uid=a,dc=example,dc=com", entry_id="x", password=SecretStr(GOOD)).answer is Answer.UNAVAILABLE
+
+        assert 0.9 < seconds_of(ask, below=3) < 3
     finally:
         server.resume()
 
@@ -362,13 +377,13 @@ def test_no_more_binds_at_once_than_the_setting_says() -> None:
             most[0] = max(most[0], at_once[0])
             if most[0] == 2:
                 many.set()
-        many.wait(5)
+        many.wait(30)
         with lock:
             at_once[0] -= 1
         return [result(message_id, 0x61, code=49)]
 
     with LdapStub(bind=slow) as stub, ThreadPoolExecutor(12) as pool:
-        asked = authenticator(stub, at_once=2, timeout=5)
+        asked = authenticator(stub, at_once=2, timeout=30)
         found = list(pool.map(lambda _: asked.check("uid=a,dc=b", entry_id="x", password=SecretStr(GOOD)).answer, range(12)))
     assert most[0] == 2
     # twice as many are admitted; the others are told at once to come again

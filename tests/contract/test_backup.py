@@ -83,16 +83,18 @@ def test_a_copy_that_fails_leaves_no_file(tmp_path: Path) -> None:
 def test_writers_go_on_while_a_backup_is_made_and_it_holds_one_state(sqlite_engine: Engine, tmp_path: Path) -> None:
     rows = Rows(sqlite_engine)
     stop = threading.Event()
-    written: list[int] = []
+    begun, written = threading.Event(), list[int]()
 
     def write() -> None:
         while not stop.is_set():
             number = len(written)
             written.append(rows.user(f"w{number}", tags=["x"]))
+            begun.set()
 
     writer = threading.Thread(target=write)
     writer.start()
     try:
+        assert begun.wait(30)
         sizes = [backup(sqlite_engine, tmp_path / f"copy{number}.db") for number in range(5)]
     finally:
         stop.set()
@@ -104,7 +106,6 @@ def test_writers_go_on_while_a_backup_is_made_and_it_holds_one_state(sqlite_engi
             counts.append(copy.execute("SELECT count(*) FROM users").fetchone()[0])
         copy.close()
     assert counts == sorted(counts)
-    assert len(written) > 0
 
 
 def test_postgresql_is_backed_up_with_its_own_tool(postgres_url: str, tmp_path: Path) -> None:

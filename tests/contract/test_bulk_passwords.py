@@ -99,7 +99,7 @@ async def test_s46_many_hash_where_they_keep_nobody_from_the_store(site: Site) -
     class Slow:
         def hash(self, password: str) -> str:
             begun.set()
-            assert go.wait(30)
+            assert go.wait(60)
             return site.ring.hasher.hash(password)
 
     slow = replace(site.ring.passwords, hasher=Slow())  # type: ignore[arg-type]

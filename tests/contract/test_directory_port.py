@@ -18,9 +18,8 @@ from syncd.errors import (
 from syncd.model.dn import normalize
 from syncd.model.reading import Scope
 from syncd.services.ports_directory import Directory
-from tests.contract.directories import Server, binds, directory, people, read
+from tests.contract.directories import DEAD, Server, binds, directory, people, read
 from tests.fakes.directory import FakeDirectory
-from tests.servers.process import free_port
 
 
 @dataclass
@@ -65,15 +64,13 @@ def subject(request: pytest.FixtureRequest) -> Subject:
 
 
 def _real(server: Server, **differences: str) -> Subject:
-    dead = f"ldap://127.0.0.1:{free_port()}"
-
     def make(**changes: Any) -> Directory:
         return directory(server, **changes)
 
     return Subject(
         directory=make(),
         base_dn=server.base_dn,
-        with_dead_server=lambda: make(urls=[dead, server.url]),
+        with_dead_server=lambda: make(urls=[DEAD, server.url]),
         with_wrong_password=lambda: make(urls=[server.url, server.url + "/"], bind_password="wrong"),
         urls_tried=lambda: binds(server),
         **differences,

@@ -181,11 +181,11 @@ def test_a_server_that_dies_between_pages(make_slapd: Callable[..., Slapd]) -> N
 def test_a_server_that_freezes_between_pages(make_slapd: Callable[..., Slapd]) -> None:
     server = make_slapd()
     server.add_people(5)
-    session = directory(server, receive_timeout=0.5).connect()
+    session = directory(server, receive_timeout=1.5).connect()
     server.pause()
     entries, verdict = read(session, people(server.base_dn))
     assert (entries, verdict.complete, verdict.code) == ([], False, "receive_timeout")
-    assert "0.5 s" in verdict.reason
+    assert "1.5 s" in verdict.reason
     session.close()
     server.resume()
 
@@ -200,7 +200,7 @@ def test_closing_from_another_thread_ends_a_read_that_waits(make_slapd: Callable
         thread.start()
         wait_until(lambda session=session: session._wire._receiving)  # type: ignore[misc]
         session.close()
-        thread.join(timeout=10)
+        thread.join(timeout=30)
         assert not thread.is_alive()
         assert (reading.verdict.complete, reading.verdict.code) == (False, "connection_lost")
         assert "on this side" in reading.verdict.reason
@@ -210,7 +210,7 @@ def test_closing_from_another_thread_ends_a_read_that_waits(make_slapd: Callable
 def wait_until(condition: Callable[[], bool]) -> None:
     import time
 
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)

@@ -96,11 +96,11 @@ def test_filters_mean_what_they_mean_to_python_ldap(awkward: Server) -> None:
 # ---------------------------------------------------------------- connecting
 def test_a_server_that_freezes_between_pages(own: Server) -> None:
     own.add_people(3, first=100)
-    session = directory(own, receive_timeout=0.5).connect()
+    session = directory(own, receive_timeout=1.5).connect()
     own.pause()
     try:
         entries, verdict = read(session, everybody(own))
-        refused = failure(own, connect_timeout=0.3)
+        refused = failure(own, connect_timeout=1.5)
     finally:
         own.resume()
     session.close()

@@ -15,7 +15,7 @@ from syncd.model.events import Event
 from syncd.services.events import EventService, cursor_of, parse_cursor, shown
 from syncd.settings.root import StoreSettings
 from syncd.store import schema as t
-from syncd.store.engine import open_engine, read, write
+from syncd.store.engine import _TAKE_TURN, open_engine, read, write
 from syncd.store.events import SqlEvents
 from syncd.store.journal import Journal
 from syncd.store.snapshot import SqlSyncStore
@@ -249,13 +249,12 @@ def test_what_is_no_cursor_is_refused(text: str) -> None:
 
 
 # ---------------------------------------------------------------- transactions
-def test_a_writer_that_freezes_keeps_nobody_out_for_good(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_writer_that_freezes_keeps_nobody_out_for_good(postgres_url: str) -> None:
     """PostgreSQL ends it; SQLite's writers wait for `busy_timeout` and no longer."""
-    monkeypatch.setattr("syncd.store.engine._TAKE_TURN", _with_timeout(300))
     engine, other = (open_engine(StoreSettings(url=postgres_url)) for _ in range(2))
     frozen = engine.connect()
     frozen.begin()
-    frozen.exec_driver_sql(_with_timeout(300))
+    frozen.exec_driver_sql(_TAKE_TURN.replace("60000", "300"))
     with write(other) as connection:
         Journal(connection, caller=ITSELF, at=later(1)).note("user.updated", "user", 7)
     assert [row.subject_id for row in rows(other, t.audit_events)] == [7]
@@ -263,12 +262,6 @@ def test_a_writer_that_freezes_keeps_nobody_out_for_good(postgres_url: str, monk
     frozen.close()
     engine.dispose()
     other.dispose()
-
-
-def _with_timeout(milliseconds: int) -> str:
-    from syncd.store.engine import _TAKE_TURN
-
-    return _TAKE_TURN.replace("60000", str(milliseconds))
 
 
 def test_whoever_listens_hears_of_each_write(engine: Engine, events: EventService) -> None:

@@ -90,7 +90,7 @@ def test_what_happens_during_a_full_read_is_not_lost(sync_life: FeedLife) -> Non
 
     writer = threading.Thread(target=write)
     writer.start()
-    assert begun.wait(10)
+    assert begun.wait(30)
     cursor = follower.session.position(FeedKind.SYNCREPL, sync_life.searches)
     entries, verdict = read(follower.session, sync_life.searches[0])
     stop.set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
@@ -69,6 +70,17 @@ def site(engine: Engine, serve: Serve) -> Open:
         return site
 
     return start
+
+
+async def at_the_first_second(ask: Callable[[], Awaitable[list[Any]]]) -> tuple[list[Any], int]:
+    """The answers, each with its seconds at its end, and how often they were asked for.
+
+    What a busy machine has not done by then is answered a second later: asked again, up to three times.
+    """
+    answers, rounds = await ask(), 1
+    while rounds < 3 and not all(took < 2 for *_, took in answers):
+        answers, rounds = await ask(), rounds + 1
+    return answers, rounds
 
 
 async def code(response: Any) -> tuple[int, str]:
@@ -203,17 +215,17 @@ async def test_s68_every_refusal_without_a_session_is_the_same(site: Open) -> No
         return response.status, problem, loop.time() - began
 
     tries = [("nobody", OLD), ("anna.smith", "wrong"), ("carl", OLD), ("dora", OLD)]
-    answers = await asyncio.gather(*(refusal(*each) for each in tries))
+    answers, rounds = await at_the_first_second(lambda: asyncio.gather(*(refusal(*each) for each in tries)))
     assert {status for status, _, _ in answers} == {401}
     assert all(problem == answers[0][1] for _, problem, _ in answers)
     assert answers[0][1]["code"] == "login_refused"
     assert all(0.95 <= took < 2 for _, _, took in answers)
     counter = here.ring.counter
-    assert (counter.unknown_names, counter.succeeded) == (["nobody"], [])
-    assert dict(zip(counter.failed, counter.whys, strict=True)) == {
-        here.anna: "wrong_password",
-        carl: "disabled",
-        dora: "directory_password",
+    assert (counter.unknown_names, counter.succeeded) == (["nobody"] * rounds, [])
+    assert Counter(zip(counter.failed, counter.whys, strict=True)) == {
+        (here.anna, "wrong_password"): rounds,
+        (carl, "disabled"): rounds,
+        (dora, "directory_password"): rounds,
     }
 
 
@@ -246,7 +258,8 @@ async def test_s51_forgotten_is_answered_alike_in_words_and_time(site: Open) -> 
         response = await here.client.post(f"{API}/forgot", json={"username": name})
         return response.status, await response.read(), loop.time() - began
 
-    answers = await asyncio.gather(*(ask(name) for name in ("anna.smith", "nobody", "anna.smith@example.com", "x\x00")))
+    names = ("anna.smith", "nobody", "anna.smith@example.com", "x\x00")
+    answers, _ = await at_the_first_second(lambda: asyncio.gather(*map(ask, names)))
     assert {(status, body) for status, body, _ in answers} == {(202, answers[0][1])}
     assert b"If this is somebody who may set a password here" in answers[0][1]
     assert all(0.95 <= took < 2 for _, _, took in answers)
@@ -325,7 +338,8 @@ async def test_s6_the_page_says_what_is_missing(site: Open) -> None:
     assert "This password will not do. An upper-case letter and a digit are missing. At least 8 characters are needed." in text
     assert 'role="alert"' in text
     assert 'aria-invalid="true"' in text
-    assert "weak" not in text
+    # the form has the token, in which any four letters may stand
+    assert "weak" not in text.replace(token, "")
     status, text = await send(here, token, NEW, "another")
     assert (status, "The two passwords are not the same." in text) == (422, True)
     assert (await send(here, token, NEW))[0] == 200

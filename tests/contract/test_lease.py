@@ -71,7 +71,7 @@ def acquire(lease: Lease, directory: str, *, within: float) -> float:
             time.sleep(0.01)
 
 
-def wait_until(done: Callable[[], bool], *, within: float = 10) -> None:
+def wait_until(done: Callable[[], bool], *, within: float = 30) -> None:
     deadline = time.monotonic() + within
     while not done():
         assert time.monotonic() < deadline
@@ -204,7 +204,7 @@ def test_a_lease_ends_with_an_orderly_end_of_its_process(holder: Child, sql_leas
 def test_a_killed_holder_leaves_nothing_behind(holder: Child, sql_lease: SqlLease) -> None:
     holder.send_signal(signal.SIGKILL)
     holder.wait(timeout=30)
-    assert acquire(sql_lease, "corp", within=10) < 10
+    acquire(sql_lease, "corp", within=30)
 
 
 def test_the_holder_of_a_file_is_named(sqlite_url: str) -> None:
@@ -265,7 +265,10 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 def test_leases_on_postgresql_use_up_no_pool_and_leave_no_session(postgres_url: str) -> None:
     engine = open_engine(StoreSettings(url=postgres_url, pool_size=1))
     lease = SqlLease(engine)
-    sessions = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+    sessions = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        " AND backend_type = 'client backend'"
+    )
     with ExitStack() as stack:
         for number in range(6):
             stack.enter_context(lease.hold(f"directory{number}"))
@@ -273,7 +276,7 @@ def test_leases_on_postgresql_use_up_no_pool_and_leave_no_session(postgres_url: 
             assert connection.execute(sessions).scalar() == 6
     # a transaction of its own for each look: inside one, PostgreSQL shows the same picture of its sessions again and again
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        wait_until_gone = time.monotonic() + 10
+        wait_until_gone = time.monotonic() + 30
         while connection.execute(sessions).scalar() and time.monotonic() < wait_until_gone:
             time.sleep(0.01)
         assert connection.execute(sessions).scalar() == 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import ssl
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +121,37 @@ def test_a_server_that_says_nothing_is_left_after_the_set_time() -> None:
         settings = mail_settings(SmtpServer()).model_copy(update={"port": silent.getsockname()[1], "timeout": "1s"})
         with pytest.raises(MailUnavailableError), OurServer(settings).connect():
             pass
+
+
+def test_a_server_that_refuses_the_login_and_says_no_goodbye_is_left_all_the_same(
+    authority: Authority, certificate: Certificate
+) -> None:
+    """The error is held all the while: what only a traceback leads to is closed all the same."""
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate.cert_file, certificate.key_file)
+    over = threading.Event()
+
+    def refuse(listener: socket.socket) -> None:
+        with tls.wrap_socket(listener.accept()[0], server_side=True) as connection:
+            for answer in (b"220 here\r\n", b"250-here\r\n250 AUTH PLAIN\r\n"):
+                connection.sendall(answer)
+                connection.recv(1000)
+            connection.sendall(b"535 5.7.8 no\r\n")
+            over.wait(30)
+
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=refuse, args=(listener,))
+        server.start()
+        settings = mail_settings(
+            SmtpServer(), security="tls", ca_file=str(authority.ca_file), username="syncd", password="wrong-one"
+        ).model_copy(update={"port": listener.getsockname()[1]})
+        with pytest.raises(MailLoginError) as caught, OurServer(settings).connect():
+            pass
+        over.set()
+        server.join(30)
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
+    assert "535" in caught.value.message
 
 
 def test_a_name_that_nobody_knows(smtp: SmtpServer) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -32,6 +36,7 @@ from syncd.store.trail import PRUNED_THROUGH
 from syncd.store.webhooks import SqlWebhooks
 from tests.fakes.edge import FakeClock
 from tests.servers.receiver import SECRET, Receiver
+from tests.servers.tls import Authority
 
 
 @pytest.fixture
@@ -209,7 +214,7 @@ def test_redirects_are_not_followed(engine: Engine, receiver: Receiver) -> None:
 
 def test_a_receiver_that_hangs_or_is_away_is_a_failure(engine: Engine, receiver: Receiver) -> None:
     post = Post(engine, receiver, timeout="1s").begun()
-    receiver.delay = 1.5
+    receiver.delay = 5
     post.change(1)
     assert post.work() is not None
     assert post.service.list()[0].last_error == "no answer within 1 s"
@@ -315,6 +320,36 @@ def test_a_certificate_that_nobody_knows_is_refused(receiver: Receiver) -> None:
     with pytest.raises(WebhookError) as refused:
         HttpCourier().deliver(Message(url=url, headers={}, body=b"{}", timeout=5, ca_file=None))
     assert "key=abc" not in refused.value.message
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 204 Taken\r\nConnection: close\r\n\r\n", b""], ids=["taken", "silent"])
+def test_a_receiver_that_says_no_goodbye_is_left_all_the_same(authority: Authority, answer: bytes) -> None:
+    """Nor is it left to the garbage collection to close the connection."""
+    certificate = authority.issue("127.0.0.1")
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate.cert_file, certificate.key_file)
+    over = threading.Event()
+
+    def take(listener: socket.socket) -> None:
+        with suppress(OSError), tls.wrap_socket(listener.accept()[0], server_side=True) as connection:
+            connection.recv(10_000)
+            connection.sendall(answer)
+            over.wait(30)
+
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        message = Message(url=url, headers={}, body=b"{}", timeout=30 if answer else 1, ca_file=str(authority.ca_file))
+        server = threading.Thread(target=take, args=(listener,))
+        server.start()
+        if answer:
+            HttpCourier().deliver(message)
+        else:
+            with pytest.raises(WebhookError, match="no answer within 1 s"):
+                HttpCourier().deliver(message)
+        over.set()
+        server.join(30)
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
 
 
 # ---------------------------------------------------------------- signature

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -45,6 +46,7 @@ class FakeCounter:
     told: list[tuple[str, Origin]] = field(default_factory=list)
     whys: list[str] = field(default_factory=list)
     unknown_names: list[str] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self, user_id: int, *, name: str, origin: Origin, caller: Caller) -> int | None:
         self.begun.append(user_id)
@@ -53,9 +55,11 @@ class FakeCounter:
     def fail(
         self, user_id: int, *, slot: int | None, why: str = WRONG_PASSWORD, name: str, origin: Origin, caller: Caller
     ) -> None:
-        self.failed.append(user_id)
-        self.told.append((name, origin))
-        self.whys.append(why)
+        # those who fail at the same time keep their places in all three
+        with self._lock:
+            self.failed.append(user_id)
+            self.told.append((name, origin))
+            self.whys.append(why)
 
     def unknown(self, name: str, *, origin: Origin) -> None:
         self.unknown_names.append(name)

@@ -25,12 +25,13 @@ class Listener(ABC):
         return self
 
     def __exit__(self, *_: object) -> None:
-        for opened in (self._listener, *self._open):
-            with contextlib.suppress(OSError):
-                opened.shutdown(socket.SHUT_RDWR)
-            opened.close()
+        _close(self._listener)
+        # first the one that accepts: afterwards nothing more is opened
+        self._threads[0].join(timeout=30)
+        for opened in self._open:
+            _close(opened)
         for thread in self._threads:
-            thread.join(timeout=10)
+            thread.join(timeout=30)
 
     @abstractmethod
     def _connected(self, connection: socket.socket) -> None:
@@ -47,3 +48,9 @@ class Listener(ABC):
         thread = threading.Thread(target=target, daemon=True)
         self._threads.append(thread)
         thread.start()
+
+
+def _close(opened: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        opened.shutdown(socket.SHUT_RDWR)
+    opened.close()

@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -61,7 +61,11 @@ class _Controller(Controller):
         for connection in self.__dict__.get("made", ()):
             if connection.transport is not None:
                 connection.transport.abort()
-        await asyncio.sleep(0)
+        # of those in the middle of a handshake aiosmtpd does not know yet
+        with suppress(TimeoutError):
+            async with asyncio.timeout(5):
+                while getattr(self.server, "_active_count", 0):  # noqa: ASYNC110 - nothing says so
+                    await asyncio.sleep(0.005)
 
 
 class SmtpServer:
@@ -103,7 +107,7 @@ class SmtpServer:
 
     def start(self) -> None:
         context = self._context() if self._certificate else None
-        options: dict[str, Any] = {"enable_SMTPUTF8": self._utf8}
+        options: dict[str, Any] = {"enable_SMTPUTF8": self._utf8, "ready_timeout": 30}
         if context is not None and not self._implicit:
             options |= {"tls_context": context, "require_starttls": True}
         if self._user is not None:
@@ -117,11 +121,11 @@ class SmtpServer:
 
     def stop(self) -> None:
         if self._controller is not None:
-            asyncio.run_coroutine_threadsafe(self._controller.drop(), self._controller.loop).result(10)
+            asyncio.run_coroutine_threadsafe(self._controller.drop(), self._controller.loop).result(30)
             self._controller.stop()
             self._controller = None
 
-    def wait(self, count: int, *, seconds: float = 15.0) -> list[Delivered]:
+    def wait(self, count: int, *, seconds: float = 30.0) -> list[Delivered]:
         """The mails, once there are so many."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.mails) >= count, seconds), f"{len(self.mails)} of {count} mails came"
