@@ -26,6 +26,7 @@ from syncd.errors import (
     MailUnavailableError,
     MailUncertainError,
 )
+from syncd.notify.loop import own_loop
 from syncd.settings.accounts import MailSettings
 from syncd.settings.duration import parse_duration
 
@@ -42,7 +43,7 @@ class SmtpServer:
     @contextmanager
     def connect(self) -> Iterator[SmtpConnection]:
         """Connect, encrypt, log in; closed at the end. Raises MailUnavailableError, MailTlsError, MailLoginError."""
-        with asyncio.Runner() as runner:
+        with own_loop() as runner:
             client = self._client()
             _settle(runner, client.connect(), server=self.name)
             connection = SmtpConnection(runner, client, server=self.name)
@@ -91,13 +92,7 @@ class SmtpConnection:
         with suppress(MailError):
             if self._client.is_connected:
                 _settle(self._runner, self._client.quit(), server=self._server)
-        transport = self._client.transport
         self._client.close()
-        if isinstance(transport, asyncio.WriteTransport):
-            # close alone would wait for the other side's goodbye under TLS, and the loop does not
-            transport.abort()
-        # what was closed is given back in the loop's next turn
-        self._runner.run(asyncio.sleep(0))
 
 
 def _settle(runner: asyncio.Runner, work: Coroutine[Any, Any, T], *, server: str, sending: bool = False) -> T:

@@ -7,7 +7,6 @@ receiver answers is neither read nor kept.
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 
 import aiohttp
@@ -15,9 +14,7 @@ import aiohttp
 import syncd
 from syncd.errors import WebhookError
 from syncd.model.webhook import Message
-
-# seconds
-_CLOSING = 0.02
+from syncd.notify.loop import own_loop
 
 
 class HttpCourier:
@@ -26,7 +23,8 @@ class HttpCourier:
     def deliver(self, message: Message) -> None:
         """Raises WebhookError unless the receiver says that it has it (2xx)."""
         try:
-            status = asyncio.run(_post(message))
+            with own_loop() as runner:
+                status = runner.run(_post(message))
         except TimeoutError as error:
             raise WebhookError(f"no answer within {message.timeout:g} s") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -39,15 +37,11 @@ async def _post(message: Message) -> int:
     timeout = aiohttp.ClientTimeout(total=message.timeout)
     headers = {"User-Agent": f"syncd/{syncd.__version__}", "Content-Type": "application/json", **message.headers}
     tls = _context(message.ca_file) if message.ca_file else True
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()) as session,
-            session.post(message.url, data=message.body, headers=headers, allow_redirects=False, ssl=tls) as response,
-        ):
-            return response.status
-    finally:
-        # connections are closed in the next rounds of the loop, which ends with this call
-        await asyncio.sleep(_CLOSING)
+    async with (
+        aiohttp.ClientSession(timeout=timeout, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()) as session,
+        session.post(message.url, data=message.body, headers=headers, allow_redirects=False, ssl=tls) as response,
+    ):
+        return response.status
 
 
 def _context(ca_file: str) -> ssl.SSLContext:
