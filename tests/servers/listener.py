@@ -15,17 +15,23 @@ class Listener(ABC):
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._threads: list[threading.Thread] = []
         # sockets to close at the end
         self._open: list[socket.socket] = []
         self.url = f"ldap://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def __enter__(self) -> Self:
-        self._start(self._accept)
+        self._accepting.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for opened in (self._listener, *self._open):
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        # whoever it has let in is in the list after that
+        self._accepting.join(timeout=10)
+        self._listener.close()
+        for opened in self._open:
             with contextlib.suppress(OSError):
                 opened.shutdown(socket.SHUT_RDWR)
             opened.close()

@@ -52,16 +52,17 @@ class Delivered:
 class _Controller(Controller):
     """Knows its connections, so that none outlives it."""
 
-    def factory(self) -> Any:
-        made = super().factory()
-        self.__dict__.setdefault("made", []).append(made)
-        return made
-
     async def drop(self) -> None:
-        for connection in self.__dict__.get("made", ()):
-            if connection.transport is not None:
-                connection.transport.abort()
-        await asyncio.sleep(0)
+        """Let nobody in any more, and cut off whoever is there, also in the middle of a handshake, where the protocol has no
+        transport."""
+        self.server.close()
+        # whoever was being let in is in after these
+        for _ in range(3):
+            await asyncio.sleep(0)
+        for transport in list(self.loop._transports.values()):  # type: ignore[attr-defined]
+            transport.abort()
+        for _ in range(2):
+            await asyncio.sleep(0)
 
 
 class SmtpServer:
@@ -111,7 +112,13 @@ class SmtpServer:
             options |= {"authenticator": self._authenticate, "auth_required": not self._implicit}
             options["auth_require_tls"] = not self._implicit
         self._controller = _Controller(
-            self, hostname="127.0.0.1", port=self.port, ssl_context=context if self._implicit else None, **options
+            self,
+            hostname="127.0.0.1",
+            port=self.port,
+            ssl_context=context if self._implicit else None,
+            # a busy machine is not a failure
+            ready_timeout=60,
+            **options,
         )
         self._controller.start()
 
@@ -121,7 +128,7 @@ class SmtpServer:
             self._controller.stop()
             self._controller = None
 
-    def wait(self, count: int, *, seconds: float = 15.0) -> list[Delivered]:
+    def wait(self, count: int, *, seconds: float = 60.0) -> list[Delivered]:
         """The mails, once there are so many."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.mails) >= count, seconds), f"{len(self.mails)} of {count} mails came"
