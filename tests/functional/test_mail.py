@@ -109,9 +109,9 @@ def test_a_mail_server_that_hangs_does_not_keep_the_daemon_from_stopping(site: M
     running = site.start()
     with site.smtp.holding():
         site.office.queue()
-        site.smtp.held.wait(15)
+        assert site.smtp.held.wait(60)
         running.signal(signal.SIGTERM)
-        assert running.ended(within=15) == 0
+        assert running.ended(within=30) == 0
 
 
 # ---------------------------------------------------------------- the command line
@@ -132,7 +132,8 @@ def test_the_outbox_can_be_looked_at_and_tried_again(site: MailSite) -> None:
     assert site.cli("mail", "retry", "2").code == 1
     assert site.cli("mail", "retry").code == 2
     assert site.cli("mail", "retry", "1", "--failed").code == 2
-    site.office.clock.advance(seconds=5)
+    # later than the present moment, at which the command line has made it due
+    site.office.clock.advance(hours=1)
     site.office.work()
     assert len(site.smtp.mails) == 2
 
