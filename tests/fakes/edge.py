@@ -23,7 +23,7 @@ from tests.fakes.runs import MemoryRunStore
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
-async def until(condition: Callable[[], bool], *, seconds: float = 10) -> None:
+async def until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
     """Wait for what another thread or task brings about."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - threads bring it about too

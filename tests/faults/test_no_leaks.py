@@ -19,6 +19,9 @@ from tests.faults.proxy import Proxy, answers, cut
 from tests.servers.process import refusing_port
 from tests.servers.slapd import Slapd
 
+# long already where nobody else is at work
+pytestmark = pytest.mark.timeout(300)
+
 RUNS, EACH = 1000, 100
 # /proc/net/tcp
 _TIME_WAIT, _LISTEN = "06", "0A"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import time
 from collections.abc import Callable
@@ -26,13 +25,15 @@ def searches(site: Site) -> tuple[int, int]:
     names = ["monitorOpInitiated", "monitorOpCompleted"]
     deadline = time.monotonic() + 30
     with Bound(site.slapd) as connection:
-        for made in itertools.count():
+        made = 0
+        while True:
             ((_, entry),) = connection.search_s("cn=Search,cn=Operations,cn=Monitor", ldap.SCOPE_BASE, attrlist=names)
             initiated, completed = (int(entry[name][0]) for name in names)
             # but for this search itself
             if initiated - completed == 1:
                 break
             assert time.monotonic() < deadline, entry
+            made += 1
     return completed - made, made + 1
 
 
