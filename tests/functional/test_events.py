@@ -26,6 +26,7 @@ from syncd.store.engine import open_engine, write
 from syncd.store.journal import Journal
 from tests.functional.daemon_process import ROOT, TOKEN, Daemon
 from tests.functional.test_daemon_real import PEOPLE, Site, synced
+from tests.servers.process import refusing_port
 from tests.servers.receiver import SECRET, Receiver
 from tests.servers.slapd import Slapd
 
@@ -237,24 +238,25 @@ def test_a_receiver_that_is_down_shows_until_it_is_back(site: EventSite, receive
     receiver.until(lambda: bool(receiver.taken) and receiver.taken[-1]["subject"]["id"] == 1_000)
     running.until_health(lambda health: health["webhooks"]["hr"]["pending"] == 0)
     receiver.close()
-    site.journal(1, at=datetime.now(UTC) - timedelta(hours=1))
-    health = running.until_health(lambda health: health["webhooks"]["hr"]["status"] == "degraded")
-    assert (health["status"], health["current"], health["webhooks"]["hr"]["pending"]) == ("degraded", True, 1)
-    (problem,) = health["webhooks"]["hr"]["problems"]
-    assert (problem["code"], "syncd webhooks skip hr" in problem["advice"]) == ("webhook_failing", True)
-    assert (running.get("/healthz")[0], running.get("/readyz")[0], running.get("/readyz")[1]["status"]) == (200, 200, "ok")
-    metrics = running.text("/metrics")
-    assert 'syncd_webhook_pending_since_timestamp_seconds{webhook="hr"}' in metrics
-    assert 'syncd_webhook_deliveries_total{result="failed",webhook="hr"} 0.0' not in metrics
-    assert problem["advice"] in site.cli("status")
+    with refusing_port(port=receiver.port):
+        site.journal(1, at=datetime.now(UTC) - timedelta(hours=1))
+        health = running.until_health(lambda health: health["webhooks"]["hr"]["status"] == "degraded")
+        assert (health["status"], health["current"], health["webhooks"]["hr"]["pending"]) == ("degraded", True, 1)
+        (problem,) = health["webhooks"]["hr"]["problems"]
+        assert (problem["code"], "syncd webhooks skip hr" in problem["advice"]) == ("webhook_failing", True)
+        assert (running.get("/healthz")[0], running.get("/readyz")[0], running.get("/readyz")[1]["status"]) == (200, 200, "ok")
+        metrics = running.text("/metrics")
+        assert 'syncd_webhook_pending_since_timestamp_seconds{webhook="hr"}' in metrics
+        assert 'syncd_webhook_deliveries_total{result="failed",webhook="hr"} 0.0' not in metrics
+        assert problem["advice"] in site.cli("status")
 
-    site.journal(2, at=datetime.now(UTC) - timedelta(hours=1))
-    skipped = json.loads(site.cli("--output", "json", "webhooks", "skip", "hr", "--reason", "the receiver refuses it"))
-    assert skipped["name"] == "hr"
-    (told,) = json.loads(site.cli("--output", "json", "audit", "list", "--action", "webhook.skipped"))["items"]
-    assert (told["reason"], told["after"]["last_event_id"]) == ("the receiver refuses it", skipped["through_id"])
+        site.journal(2, at=datetime.now(UTC) - timedelta(hours=1))
+        skipped = json.loads(site.cli("--output", "json", "webhooks", "skip", "hr", "--reason", "the receiver refuses it"))
+        assert skipped["name"] == "hr"
+        (told,) = json.loads(site.cli("--output", "json", "audit", "list", "--action", "webhook.skipped"))["items"]
+        assert (told["reason"], told["after"]["last_event_id"]) == ("the receiver refuses it", skipped["through_id"])
+        back = Receiver(port=receiver.port)
 
-    back = Receiver(port=receiver.port)
     try:
         back.until(lambda: bool(back.taken))
         # the one that was given up did not come

@@ -94,13 +94,31 @@ class SmtpServer:
         self._user, self._password = user, password
         self._utf8 = utf8_addresses
         self._controller: _Controller | None = None
+        # keeps the port from others while nobody listens there
+        self._holder: socket.socket | None = None
 
     def __enter__(self) -> Self:
+        while self._holder is None:
+            self._hold()
         self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        if self._holder is not None:
+            self._holder.close()
+
+    def _hold(self) -> None:
+        """Take the port, or look for another one where somebody was quicker."""
+        holder = socket.socket()
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            holder.bind(("127.0.0.1", self.port))
+        except OSError:
+            holder.close()
+            self.port = _free_port()
+        else:
+            self._holder = holder
 
     def start(self) -> None:
         context = self._context() if self._certificate else None
