@@ -20,7 +20,7 @@ from tests.servers.slapd import Slapd
 
 BIND_ANSWER, ROOT_DSE_ANSWER = 0x61, 0x65
 # the deadline of the tests, and how late a busy machine may be: what drips here would take longer, what stands still for ever
-DEADLINE, LATEST = 0.4, 10.0
+DEADLINE, LATEST = 0.8, 10.0
 
 
 @pytest.fixture
@@ -38,14 +38,14 @@ def failure(server: Slapd, proxy: Proxy, **changes: Any) -> DirectoryError:
     return caught.value
 
 
-@pytest.mark.parametrize("fault", [drip(0.05), freeze()], ids=["drip", "half-open"])
+@pytest.mark.parametrize("fault", [drip(0.1), freeze()], ids=["drip", "half-open"])
 def test_at_the_bind(slapd: Slapd, proxy: Proxy, fault: Any) -> None:
     proxy.fault = fault
     error = failure(slapd, proxy)
     assert (error.code, error.context["phase"]) == ("connect_timeout", "bind")
 
 
-@pytest.mark.parametrize("fault", [drip(0.05), freeze(), freeze(after=100)], ids=["drip", "half-open", "in the middle"])
+@pytest.mark.parametrize("fault", [drip(0.1), freeze(), freeze(after=100)], ids=["drip", "half-open", "in the middle"])
 def test_in_the_tls_handshake(slapd: Slapd, fault: Any) -> None:
     with Proxy(slapd.ldaps_url) as proxy:
         proxy.fault = fault
@@ -53,7 +53,7 @@ def test_in_the_tls_handshake(slapd: Slapd, fault: Any) -> None:
     assert (error.code, error.context["phase"]) == ("connect_timeout", "tls")
 
 
-@pytest.mark.parametrize("fault", [drip(0.05), freeze()], ids=["drip", "half-open"])
+@pytest.mark.parametrize("fault", [drip(0.1), freeze()], ids=["drip", "half-open"])
 def test_at_starttls(slapd: Slapd, proxy: Proxy, fault: Any) -> None:
     proxy.fault = fault
     error = failure(slapd, proxy, tls={"ca_file": slapd.ca_file, "starttls": True})
@@ -96,7 +96,7 @@ def test_a_page_that_drips(slapd: Slapd, proxy: Proxy, session: DirectorySession
     entries, verdict = read(session, people(slapd.base_dn))
     assert DEADLINE <= time.monotonic() - started < LATEST
     assert (verdict.complete, verdict.code) == (False, "receive_timeout")
-    assert "0.4 s (`page_timeout`)" in verdict.reason
+    assert f"{DEADLINE:g} s (`page_timeout`)" in verdict.reason
     assert "page_timeout" in verdict.advice
     assert len(entries) < 20
 
