@@ -21,6 +21,8 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from tests.servers.process import refusing_port
+
 START_SECONDS = 60
 SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60", "logging_collector=off")
 
@@ -37,6 +39,8 @@ class PostgresServer:
         self.folder.chmod(0o711)
         self.port = 0
         self._settings = settings
+        # keeps the port from others between a crash and the restart
+        self._held = contextlib.ExitStack()
         try:
             self._initialise()
             self._process = self._start_anywhere()
@@ -60,6 +64,7 @@ class PostgresServer:
     def stop(self) -> None:
         """Immediate shutdown: nobody will read the data again. At the latest when the test process ends."""
         atexit.unregister(self.stop)
+        self._held.close()
         self._process.send_signal(signal.SIGQUIT)
         self._process.wait(timeout=30)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -73,10 +78,12 @@ class PostgresServer:
         """Immediate shutdown, without a word to anybody who is connected; `restart` recovers it on the same port."""
         self._process.send_signal(signal.SIGQUIT)
         self._process.wait(timeout=30)
+        self._held.enter_context(refusing_port(port=self.port))
 
     def restart(self) -> None:
         """Start it again after a crash; returns when it answers."""
         self._process = self._start(self._settings)
+        self._held.close()
 
     def _administer(self, statement: sql.Composed) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
