@@ -90,6 +90,8 @@ def handshake(plain: socket.socket, context: ssl.SSLContext, server: ServerUrl, 
     """The TLS handshake with all its checks, in `timeout` seconds. Raises DirectoryError, the socket closed."""
     try:
         plain.settimeout(timeout)
+        # one that the server has reset already is neither shaken hands on nor closed by the ssl module
+        plain.getpeername()
         return wrap(plain, context, host=server.host)
     except (OSError, ValueError) as error:
         close(plain)

@@ -100,10 +100,11 @@ class Cutter:
 @contextmanager
 def _collector_paused() -> Iterator[None]:
     """No cyclic garbage can come of cutting, but half a million new containers make the collector walk through everything
-    the process holds, again and again: a third of the time of a large read. Whoever finds it off leaves it off, so that
-    threads that read at the same time end with it on."""
+    the process holds, again and again: a third of the time of a large read. Only whoever finds it on switches it off, and
+    then on again, so that threads that read at the same time end with it on."""
     was_on = gc.isenabled()
-    gc.disable()
+    if was_on:
+        gc.disable()
     try:
         yield
     finally:

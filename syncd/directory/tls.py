@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import traceback
-from types import TracebackType
 
 from syncd.directory.failures import ssl_reason
 from syncd.errors import TlsError
@@ -43,19 +41,7 @@ def tls_context(settings: TlsSettings) -> ssl.SSLContext:
 
 def wrap(plain: socket.socket, context: ssl.SSLContext, *, host: str) -> ssl.SSLSocket:
     """Shake hands and verify. Raises OSError (ssl.SSLError among them); `plain` is of no use afterwards."""
-    try:
-        return context.wrap_socket(plain, server_hostname=host)
-    except (OSError, ValueError) as error:
-        _close_what_was_begun(error.__traceback__)
-        raise
-
-
-def _close_what_was_begun(trace: TracebackType | None) -> None:
-    """Of a connection that was reset before the handshake, ssl leaves its own socket open, and in reach of its frame alone."""
-    for frame, _ in traceback.walk_tb(trace):
-        begun = frame.f_locals.get("self")
-        if isinstance(begun, ssl.SSLSocket):
-            begun.close()
+    return context.wrap_socket(plain, server_hostname=host)
 
 
 def describe(connected: socket.socket) -> str:

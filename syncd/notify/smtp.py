@@ -26,6 +26,7 @@ from syncd.errors import (
     MailUnavailableError,
     MailUncertainError,
 )
+from syncd.notify.loop import own_loop
 from syncd.settings.accounts import MailSettings
 from syncd.settings.duration import parse_duration
 
@@ -42,11 +43,11 @@ class SmtpServer:
     @contextmanager
     def connect(self) -> Iterator[SmtpConnection]:
         """Connect, encrypt, log in; closed at the end. Raises MailUnavailableError, MailTlsError, MailLoginError."""
-        with asyncio.Runner() as runner:
+        with own_loop() as runner:
             client = self._client()
+            _settle(runner, client.connect(), server=self.name)
             connection = SmtpConnection(runner, client, server=self.name)
             try:
-                _settle(runner, client.connect(), server=self.name)
                 yield connection
             finally:
                 connection.close()
@@ -54,7 +55,7 @@ class SmtpServer:
     def _client(self) -> aiosmtplib.SMTP:
         settings = self._settings
         password = settings.password.get_secret_value() if settings.password else None
-        return _Client(
+        return aiosmtplib.SMTP(
             hostname=settings.host,
             port=settings.port,
             username=settings.username,
@@ -65,17 +66,6 @@ class SmtpServer:
             start_tls=settings.security == "starttls",
             tls_context=_context(settings) if settings.security != "none" else None,
         )
-
-
-class _Client(aiosmtplib.SMTP):
-    """Closes at once, also where it gives a connection up by itself."""
-
-    def close(self) -> None:
-        transport = self.transport
-        super().close()
-        if isinstance(transport, asyncio.WriteTransport):
-            # close alone would wait for the other side's goodbye under TLS, and the loop does not
-            transport.abort()
 
 
 class SmtpConnection:
@@ -103,8 +93,6 @@ class SmtpConnection:
             if self._client.is_connected:
                 _settle(self._runner, self._client.quit(), server=self._server)
         self._client.close()
-        # what was closed is given back in the loop's next turn
-        self._runner.run(asyncio.sleep(0))
 
 
 def _settle(runner: asyncio.Runner, work: Coroutine[Any, Any, T], *, server: str, sending: bool = False) -> T:

@@ -7,20 +7,14 @@ receiver answers is neither read nor kept.
 
 from __future__ import annotations
 
-import asyncio
-import socket
 import ssl
-import time
-from contextlib import suppress
 
 import aiohttp
 
 import syncd
 from syncd.errors import WebhookError
 from syncd.model.webhook import Message
-
-# seconds that closing may take; the loop ends with the call
-_CLOSING = 1.0
+from syncd.notify.loop import own_loop
 
 
 class HttpCourier:
@@ -29,7 +23,8 @@ class HttpCourier:
     def deliver(self, message: Message) -> None:
         """Raises WebhookError unless the receiver says that it has it (2xx)."""
         try:
-            status = asyncio.run(_post(message))
+            with own_loop() as runner:
+                status = runner.run(_post(message))
         except TimeoutError as error:
             raise WebhookError(f"no answer within {message.timeout:g} s") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -42,34 +37,11 @@ async def _post(message: Message) -> int:
     timeout = aiohttp.ClientTimeout(total=message.timeout)
     headers = {"User-Agent": f"syncd/{syncd.__version__}", "Content-Type": "application/json", **message.headers}
     tls = _context(message.ca_file) if message.ca_file else True
-    opened: list[socket.socket] = []
-    connector = aiohttp.TCPConnector(socket_factory=lambda address: _opened(address, opened))
-    jar = aiohttp.DummyCookieJar()
-    try:
-        async with (
-            aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False, cookie_jar=jar) as session,
-            session.post(message.url, data=message.body, headers=headers, allow_redirects=False, ssl=tls) as response,
-        ):
-            return response.status
-    finally:
-        await _closed(opened)
-
-
-def _opened(address: aiohttp.AddrInfoType, opened: list[socket.socket]) -> socket.socket:
-    made = socket.socket(*address[:3])
-    opened.append(made)
-    return made
-
-
-async def _closed(opened: list[socket.socket]) -> None:
-    """Until what was connected is closed, which happens in the next rounds of the loop. Under TLS it would wait for the other
-    side's goodbye, were that side not gone."""
-    for each in opened:
-        with suppress(OSError):
-            each.shutdown(socket.SHUT_RDWR)
-    until = time.monotonic() + _CLOSING
-    while any(each.fileno() >= 0 for each in opened) and time.monotonic() < until:  # noqa: ASYNC110 - nothing says so
-        await asyncio.sleep(0.001)
+    async with (
+        aiohttp.ClientSession(timeout=timeout, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()) as session,
+        session.post(message.url, data=message.body, headers=headers, allow_redirects=False, ssl=tls) as response,
+    ):
+        return response.status
 
 
 def _context(ca_file: str) -> ssl.SSLContext:

@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+import structlog
+
 from syncd import logs
 from syncd.daemon import housekeeping, observer, signals
 from syncd.daemon.runtime import serve
@@ -44,7 +46,7 @@ def main(config: str, how: str = "end") -> int:
 
 
 def _hang(directory: str, **_: object) -> None:
-    print(f"hanging {directory}", flush=True)
+    structlog.get_logger("tests").info("hanging", directory=directory)
     time.sleep(120)
 
 

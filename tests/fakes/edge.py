@@ -23,7 +23,7 @@ from tests.fakes.runs import MemoryRunStore
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
-async def until(condition: Callable[[], bool], *, seconds: float = 30) -> None:
+async def until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
     """Wait for what another thread or task brings about."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - threads bring it about too
@@ -196,7 +196,7 @@ class FakePlans:
         return len(old)
 
     def open(self, directory: str) -> HeldPlan | None:
-        found = [plan for plan in tuple(self.plans.values()) if plan.directory == directory and plan.state.open]
+        found = [plan for plan in self.plans.values() if plan.directory == directory and plan.state.open]
         return found[-1] if found else None
 
     def get(self, plan_id: int) -> HeldPlan:
@@ -254,7 +254,6 @@ class FakeWatches:
     def __init__(self) -> None:
         self.closed = threading.Event()
         self._told: dict[str, queue.SimpleQueue[bool]] = {}
-        self._lock = threading.Lock()
 
     def tell(self, directory: str) -> None:
         self._queue(directory).put(True)
@@ -266,19 +265,12 @@ class FakeWatches:
         return "closed"
 
     def close(self) -> None:
-        with self._lock:
-            self.closed.set()
-            for told in self._told.values():
-                told.put(False)
+        self.closed.set()
+        for told in self._told.values():
+            told.put(False)
 
     def _queue(self, directory: str) -> queue.SimpleQueue[bool]:
-        with self._lock:
-            if directory not in self._told:
-                told = self._told[directory] = queue.SimpleQueue()
-                if self.closed.is_set():
-                    # who begins only now is told as well
-                    told.put(False)
-            return self._told[directory]
+        return self._told.setdefault(directory, queue.SimpleQueue())
 
 
 class FakeQueries:

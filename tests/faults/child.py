@@ -155,7 +155,7 @@ def _collect(entries: list[dict[str, Any]], entry: Any) -> Any:
 
 def _work(runtime: Runtime, progress: Callable[[Progress], None]) -> Run | None:
     """The next run. A lease that a killed process has not let go of yet is waited for, as the daemon does."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE / 2
     while True:
         try:
             return runtime.sync.work("corp", progress=progress)

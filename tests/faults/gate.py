@@ -32,7 +32,8 @@ class Gate:
         self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"ldap://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._run(self._accept)
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def freeze_at(self, place: Place) -> None:
         self.frozen.clear()
@@ -48,7 +49,10 @@ class Gate:
 
     def __exit__(self, *_: object) -> None:
         self.thaw()
-        for each in (self._listener, *self._sockets):
+        shut(self._listener)
+        # whoever it has let in is in the list after that
+        self._accepting.join(10)
+        for each in self._sockets:
             shut(each)
         for thread in self._threads:
             thread.join(10)
@@ -67,9 +71,14 @@ class Gate:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            self._sockets.append(client)
             self._freeze("connect")
-            server = socket.create_connection(("127.0.0.1", self.slapd.port))
-            self._sockets += [client, server]
+            try:
+                server = socket.create_connection(("127.0.0.1", self.slapd.port))
+            except OSError:
+                shut(client)
+                continue
+            self._sockets.append(server)
             self._run(self._to_server, client, server)
             self._run(self._to_client, server, client)
 

@@ -22,7 +22,8 @@ from syncd.directory.ber import contents
 from tests.contract.directories import directory
 from tests.faults.proxy import Fault, Proxy, answers, cut, drip, freeze
 from tests.servers.ldap_stub import SEARCH, Handler, LdapStub, done, entry, paged, reference, result
-from tests.servers.slapd import Slapd, free_port
+from tests.servers.process import refusing_port
+from tests.servers.slapd import Slapd
 from tests.servers.tls import Authority, Certificate
 
 MARK = "Mk7&x=/pass+word%Q"
@@ -51,6 +52,11 @@ class Lab:
 
     def __exit__(self, *_: object) -> None:
         self.slapd.stop()
+
+    @contextmanager
+    def refused(self) -> Iterator[Settings]:
+        with refusing_port() as port:
+            yield {"urls": [f"ldap://127.0.0.1:{port}"]}
 
     def urls(self, *urls: str) -> AbstractContextManager[Settings]:
         return nullcontext({"urls": list(urls)})
@@ -192,9 +198,9 @@ def _certificate(**options: Any) -> Callable[[Lab], AbstractContextManager[Setti
 FAILURES: tuple[Failure, ...] = (
     # ---------------------------------------------------------------- the way there
     Failure("a name that is none", "name_resolution_failed", "name resolution", _with(urls=["ldap://no-such-host.invalid"])),
-    Failure("nobody listens", "connection_refused", "connect", lambda lab: lab.urls(f"ldap://127.0.0.1:{free_port()}")),
-    Failure("a half-open port", "connect_timeout", "bind", lambda lab: lab.behind(freeze(), connect_timeout=0.3)),
-    Failure("a dripping bind", "connect_timeout", "bind", lambda lab: lab.behind(drip(0.1), connect_timeout=0.3)),
+    Failure("nobody listens", "connection_refused", "connect", lambda lab: lab.refused()),
+    Failure("a half-open port", "connect_timeout", "bind", lambda lab: lab.behind(freeze(), connect_timeout=1)),
+    Failure("a dripping bind", "connect_timeout", "bind", lambda lab: lab.behind(drip(0.1), connect_timeout=1)),
     Failure("cut at the bind", "connection_lost", "bind", lambda lab: lab.behind(cut())),
     # ---------------------------------------------------------------- TLS
     Failure("an unknown issuer", "tls_unknown_issuer", "tls", lambda lab: lab.urls(lab.slapd.ldaps_url)),
@@ -204,7 +210,7 @@ FAILURES: tuple[Failure, ...] = (
     Failure("tomorrow's certificate", "tls_certificate_not_yet_valid", "tls", _certificate(not_yet=True)),
     Failure("no TLS there", "tls_failed", "tls", lambda lab: lab.urls(lab.slapd.url.replace("ldap:", "ldaps:"))),
     Failure("StartTLS refused", "starttls_refused", "starttls", lambda lab: _starttls_refused()),
-    Failure("a frozen handshake", "connect_timeout", "tls", lambda lab: lab.behind(freeze(), tls=True, connect_timeout=0.3)),
+    Failure("a frozen handshake", "connect_timeout", "tls", lambda lab: lab.behind(freeze(), tls=True, connect_timeout=1)),
     # ---------------------------------------------------------------- bind
     Failure("a wrong password", "invalid_credentials", "bind", _with(bind_dn=f"uid=u000001,ou=people,{BASE}")),
     Failure("no such account", "invalid_credentials", "bind", _bind(49, _AD_TEXT.format("525"))),

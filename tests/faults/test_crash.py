@@ -19,6 +19,9 @@ from tests.faults.site import Site, outcome
 from tests.functional.cli import process
 from tests.servers.slapd import Slapd
 
+# long already where nobody else is at work
+pytestmark = pytest.mark.timeout(300)
+
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:

@@ -21,6 +21,9 @@ from tests.servers.fixtures_sql import migrated
 from tests.servers.postgres import PostgresServer
 from tests.servers.slapd import Slapd
 
+# long already where nobody else is at work
+pytestmark = pytest.mark.timeout(300)
+
 # what was committed must be there after a crash: the server's process ends, the machine does not
 SETTINGS = ("fsync=off", "synchronous_commit=on", "max_connections=60", "logging_collector=off")
 UNAVAILABLE = "database_unavailable"

@@ -19,8 +19,8 @@ from tests.faults.proxy import Proxy, answers, drip, freeze
 from tests.servers.slapd import Slapd
 
 BIND_ANSWER, ROOT_DSE_ANSWER = 0x61, 0x65
-# the deadline of the tests, and how late a busy machine may be
-DEADLINE, LATEST = 0.4, 3.0
+# the deadline of the tests, and how late a busy machine may be: what drips here would take longer, what stands still for ever
+DEADLINE, LATEST = 0.8, 10.0
 
 
 @pytest.fixture
@@ -38,14 +38,14 @@ def failure(server: Slapd, proxy: Proxy, **changes: Any) -> DirectoryError:
     return caught.value
 
 
-@pytest.mark.parametrize("fault", [drip(0.05), freeze()], ids=["drip", "half-open"])
+@pytest.mark.parametrize("fault", [drip(0.1), freeze()], ids=["drip", "half-open"])
 def test_at_the_bind(slapd: Slapd, proxy: Proxy, fault: Any) -> None:
     proxy.fault = fault
     error = failure(slapd, proxy)
     assert (error.code, error.context["phase"]) == ("connect_timeout", "bind")
 
 
-@pytest.mark.parametrize("fault", [drip(0.05), freeze(), freeze(after=100)], ids=["drip", "half-open", "in the middle"])
+@pytest.mark.parametrize("fault", [drip(0.1), freeze(), freeze(after=100)], ids=["drip", "half-open", "in the middle"])
 def test_in_the_tls_handshake(slapd: Slapd, fault: Any) -> None:
     with Proxy(slapd.ldaps_url) as proxy:
         proxy.fault = fault
@@ -53,7 +53,7 @@ def test_in_the_tls_handshake(slapd: Slapd, fault: Any) -> None:
     assert (error.code, error.context["phase"]) == ("connect_timeout", "tls")
 
 
-@pytest.mark.parametrize("fault", [drip(0.05), freeze()], ids=["drip", "half-open"])
+@pytest.mark.parametrize("fault", [drip(0.1), freeze()], ids=["drip", "half-open"])
 def test_at_starttls(slapd: Slapd, proxy: Proxy, fault: Any) -> None:
     proxy.fault = fault
     error = failure(slapd, proxy, tls={"ca_file": slapd.ca_file, "starttls": True})
@@ -96,19 +96,22 @@ def test_a_page_that_drips(slapd: Slapd, proxy: Proxy, session: DirectorySession
     entries, verdict = read(session, people(slapd.base_dn))
     assert DEADLINE <= time.monotonic() - started < LATEST
     assert (verdict.complete, verdict.code) == (False, "receive_timeout")
-    assert "0.4 s (`page_timeout`)" in verdict.reason
+    assert f"{DEADLINE:g} s (`page_timeout`)" in verdict.reason
     assert "page_timeout" in verdict.advice
     assert len(entries) < 20
 
 
-def test_a_page_after_many_quick_ones(slapd: Slapd, proxy: Proxy, session: DirectorySession) -> None:
+def test_a_page_after_many_quick_ones(slapd: Slapd, proxy: Proxy) -> None:
     """The deadline is each page's own, and what the caller does between two pages is not the server's time."""
+    deadline = 2.0
+    session = directory(slapd, urls=[proxy.url], receive_timeout=30, page_timeout=deadline).connect()
     reading = session.read(people(slapd.base_dn))
     batches = iter(reading)
     assert len(next(batches)) == 20
-    time.sleep(DEADLINE + 0.1)
+    time.sleep(deadline + 0.1)
     assert [len(batch) for batch in batches] == [20, 10]
     assert reading.verdict.complete
+    session.close()
 
 
 def test_a_small_search_that_drips(slapd: Slapd, proxy: Proxy, session: DirectorySession) -> None:
@@ -129,7 +132,7 @@ def test_silence_is_told_from_dripping(slapd: Slapd, proxy: Proxy) -> None:
 def test_a_server_stopped_between_two_pages(make_slapd: Callable[..., Slapd]) -> None:
     server = make_slapd()
     server.add_people(50)
-    session = directory(server, receive_timeout=0.3, page_size=10).connect()
+    session = directory(server, receive_timeout=2, page_size=10).connect()
     reading = session.read(people(server.base_dn))
     batches = iter(reading)
     next(batches)

@@ -28,6 +28,9 @@ from tests.functional.daemon_process import daemon
 from tests.servers.postgres import PostgresServer
 from tests.servers.slapd import Slapd
 
+# long already where nobody else is at work
+pytestmark = pytest.mark.timeout(300)
+
 FULL = "database_full"
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a file system of a few MB")
 

@@ -11,6 +11,9 @@ from syncd.model.hold import Kind
 from tests.functional.sync.site import Site
 from tests.servers.slapd import Slapd
 
+# long already where nobody else is at work
+pytestmark = pytest.mark.timeout(300)
+
 PEOPLE = 20_000
 BASE = "dc=example,dc=com"
 

@@ -16,7 +16,11 @@ from syncd.bootstrap import Runtime, open_runtime
 from syncd.model.run import Mode, Trigger
 from syncd.settings.root import RootSettings
 from tests.faults.proxy import Proxy, answers, cut
-from tests.servers.slapd import Slapd, free_port
+from tests.servers.process import refusing_port
+from tests.servers.slapd import Slapd
+
+# long already where nobody else is at work
+pytestmark = pytest.mark.timeout(300)
 
 RUNS, EACH = 1000, 100
 # /proc/net/tcp
@@ -38,7 +42,7 @@ def site(make_slapd: Callable[..., Slapd], sqlite_url: str) -> Iterator[tuple[Ru
     limited = server.add_people(8, parent=server.add_ou("people"))[0]
     server.modify(limited, {"userPassword": "limited-secret"})
     server.configure("olcDatabase={1}mdb,cn=config", {"olcLimits": f'dn.exact="{limited}" size.prtotal=3'})
-    with Proxy(server.url) as proxy:
+    with Proxy(server.url) as proxy, refusing_port() as refusing:
         settings = RootSettings.model_validate(
             {
                 "store": {"url": sqlite_url},
@@ -47,7 +51,7 @@ def site(make_slapd: Callable[..., Slapd], sqlite_url: str) -> Iterator[tuple[Ru
                     "truncated": _directory(server, bind_dn=limited, bind_password="limited-secret"),
                     "cut": _directory(server, urls=[proxy.url]),
                     "wrong": _directory(server, bind_dn=limited, bind_password="wrong", urls=[server.url, server.url + "/"]),
-                    "refused": _directory(server, urls=[f"ldap://127.0.0.1:{free_port()}"]),
+                    "refused": _directory(server, urls=[f"ldap://127.0.0.1:{refusing}"]),
                 },
             }
         )
@@ -103,7 +107,7 @@ def _connections(port: int) -> int:
 
 def _wait_for(measured: Callable[[], tuple[int, ...]], most: tuple[int, ...]) -> None:
     """The other end of a connection closes a moment later."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while any(now > then for now, then in zip(measured(), most, strict=True)):
         assert time.monotonic() < deadline, f"held now {measured()}, after the first {EACH} runs {most}"
         time.sleep(0.01)

@@ -30,10 +30,10 @@ def proxy(server: Slapd) -> Iterator[Proxy]:
         yield proxy
 
 
-def read_through(server: Slapd, proxy: Proxy, fault: Fault) -> tuple[int, Verdict]:
-    """How many entries came, and the verdict."""
+def read_through(server: Slapd, proxy: Proxy, fault: Fault, *, patience: float = 30) -> tuple[int, Verdict]:
+    """How many entries came, and the verdict. `patience`: seconds, little only where nothing comes."""
     proxy.fault = fault
-    session = directory(server, urls=[proxy.url], page_size=PAGE, receive_timeout=0.3).connect()
+    session = directory(server, urls=[proxy.url], page_size=PAGE, receive_timeout=patience).connect()
     reading = session.read(people(server.base_dn))
     entries = sum(len(batch) for batch in reading)
     session.close()
@@ -84,7 +84,7 @@ def test_after_the_last_byte_of_the_last_page_nothing_is_missing(server: Slapd, 
 def test_a_server_that_falls_silent_in_page_k(server: Slapd, proxy: Proxy, ends: list[int]) -> None:
     for page in (1, PAGES // 2, PAGES):
         at = (ends[page - 1] + ends[page]) // 2
-        entries, verdict = read_through(server, proxy, freeze(after=at))
+        entries, verdict = read_through(server, proxy, freeze(after=at), patience=0.3)
         assert (verdict.complete, verdict.code) == (False, "receive_timeout"), f"page {page}"
         assert entries < page * PAGE
 

@@ -21,6 +21,9 @@ from tests.faults.site import Site, outcome
 from tests.servers.postgres import PostgresServer
 from tests.servers.slapd import Slapd
 
+# long already where nobody else is at work
+pytestmark = pytest.mark.timeout(300)
+
 
 @pytest.fixture(scope="module")
 def slapd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slapd]:

@@ -388,7 +388,7 @@ def test_interrupting_a_sync_ends_it_in_good_order(site: Site) -> None:
         )
         until(lambda: site.sql("SELECT outcome FROM runs") == [("running",)])
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
     finally:
         site.slapd.resume()
     assert process.returncode == 130
@@ -491,7 +491,7 @@ def test_run_serves_until_term_and_sync_beside_it_waits_for_its_turn(site: Site)
         assert beside.json()["items"][0]["outcome"] == "partial"
         process.send_signal(signal.SIGTERM)
         rest = process.stderr.read()
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
         assert "syncd has stopped" in rest
         assert PASSWORD not in rest
     finally:
@@ -499,7 +499,7 @@ def test_run_serves_until_term_and_sync_beside_it_waits_for_its_turn(site: Site)
         process.communicate()
 
 
-def until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
+def until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
     """Wait for a condition."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -16,7 +16,7 @@ from syncd.store.migrate import upgrade
 from tests.functional.daemon_process import TOKEN, Daemon, daemon
 from tests.servers.slapd import Slapd
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Site:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -34,6 +35,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         found = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
         assert found, f"{name} is missing: install Debian's {package} (script/test does)"
     return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Two demos that begin at once could find the same ports free."""
+    # a folder that all workers of a run share
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with (shared / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @dataclass

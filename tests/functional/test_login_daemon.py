@@ -38,7 +38,7 @@ def running(slapd: Slapd, sqlite_url: str, tmp_path: Path) -> Iterator[Daemon]:
         f'[store]\nurl = "{sqlite_url}"\n'
         '[http]\nlisten = "127.0.0.1:0"\noperator_token = "operator-token-of-the-tests"\n'
         '[log]\nformat = "json"\nlevel = "debug"\n'
-        '[login]\nbind_timeout = "1s"\nmax_failures = 3\n'
+        '[login]\nbind_timeout = "4s"\nmax_failures = 3\n'
         f'[directories.corp]\nurls = ["{slapd.ldaps_url}"]\nbase_dn = "{slapd.base_dn}"\nfeed = "full"\n'
         f'bind_dn = "{slapd.reader_dn}"\nbind_password = "{slapd.reader_password}"\norganization = "Example"\n'
         f'tls = {{ ca_file = "{slapd.ca_file}" }}\n'

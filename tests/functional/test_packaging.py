@@ -85,7 +85,7 @@ def test_what_is_tested_is_what_is_installed() -> None:
 
 # ---------------------------------------------------------------- wheel
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[zipfile.ZipFile]:
     """syncd's wheel, built from a copy of the source."""
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for name in ("pyproject.toml", "README.md"):
@@ -97,7 +97,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     )
     assert built.returncode == 0, built.stdout
     (file,) = target.glob("*.whl")
-    return zipfile.ZipFile(file)
+    with zipfile.ZipFile(file) as opened:
+        yield opened
 
 
 def test_the_wheel_has_every_file_of_the_package(wheel: zipfile.ZipFile) -> None:

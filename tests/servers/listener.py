@@ -15,23 +15,28 @@ class Listener(ABC):
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._threads: list[threading.Thread] = []
         # sockets to close at the end
         self._open: list[socket.socket] = []
         self.url = f"ldap://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def __enter__(self) -> Self:
-        self._start(self._accept)
+        self._accepting.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        _close(self._listener)
-        # first the one that accepts: afterwards nothing more is opened
-        self._threads[0].join(timeout=30)
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        # whoever it has let in is in the list after that
+        self._accepting.join(timeout=10)
+        self._listener.close()
         for opened in self._open:
-            _close(opened)
+            with contextlib.suppress(OSError):
+                opened.shutdown(socket.SHUT_RDWR)
+            opened.close()
         for thread in self._threads:
-            thread.join(timeout=30)
+            thread.join(timeout=10)
 
     @abstractmethod
     def _connected(self, connection: socket.socket) -> None:
@@ -48,9 +53,3 @@ class Listener(ABC):
         thread = threading.Thread(target=target, daemon=True)
         self._threads.append(thread)
         thread.start()
-
-
-def _close(opened: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        opened.shutdown(socket.SHUT_RDWR)
-    opened.close()

@@ -7,6 +7,7 @@ disk (fsync off): the cluster is deleted after the tests anyway.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import pwd
 import shutil
@@ -19,6 +20,8 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
+
+from tests.servers.process import refusing_port
 
 START_SECONDS = 60
 SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60", "logging_collector=off")
@@ -34,11 +37,13 @@ class PostgresServer:
         # short, since the path of a unix socket is limited to 107 bytes; outside pytest's folders, which are closed to others
         self.folder = Path(tempfile.mkdtemp(prefix="syncd-pg-"))
         self.folder.chmod(0o711)
-        self.port = _free_port()
+        self.port = 0
         self._settings = settings
+        # keeps the port from others between a crash and the restart
+        self._held = contextlib.ExitStack()
         try:
             self._initialise()
-            self._process = self._start(settings)
+            self._process = self._start_anywhere()
             atexit.register(self.stop)
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -59,6 +64,7 @@ class PostgresServer:
     def stop(self) -> None:
         """Immediate shutdown: nobody will read the data again. At the latest when the test process ends."""
         atexit.unregister(self.stop)
+        self._held.close()
         self._process.send_signal(signal.SIGQUIT)
         self._process.wait(timeout=30)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -72,10 +78,12 @@ class PostgresServer:
         """Immediate shutdown, without a word to anybody who is connected; `restart` recovers it on the same port."""
         self._process.send_signal(signal.SIGQUIT)
         self._process.wait(timeout=30)
+        self._held.enter_context(refusing_port(port=self.port))
 
     def restart(self) -> None:
         """Start it again after a crash; returns when it answers."""
         self._process = self._start(self._settings)
+        self._held.close()
 
     def _administer(self, statement: sql.Composed) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
@@ -95,6 +103,15 @@ class PostgresServer:
         if done.returncode:
             raise RuntimeError(f"initdb failed: {done.stderr.strip()[-800:]}")
 
+    def _start_anywhere(self) -> subprocess.Popen[bytes]:
+        """On a port that was free; somebody else may be quicker."""
+        for _ in range(4):
+            self.port = _free_port()
+            with contextlib.suppress(RuntimeError):
+                return self._start(self._settings)
+        self.port = _free_port()
+        return self._start(self._settings)
+
     def _start(self, settings: tuple[str, ...]) -> subprocess.Popen[bytes]:
         command = [str(self._bin / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port)]
         command += ["-k", str(self.folder / "run"), "-c", "listen_addresses=127.0.0.1"]
@@ -109,13 +126,16 @@ class PostgresServer:
         while not self._answers():
             if process.poll() is not None or time.monotonic() > deadline:
                 process.kill()
+                process.wait()
                 raise RuntimeError(f"postgres did not start: {(self.folder / 'log').read_text()[-800:]}")
             time.sleep(0.02)
         return process
 
     def _answers(self) -> bool:
+        # by its own socket: at the port it could be somebody else's server
+        address = f"postgresql://postgres@/postgres?host={self.folder / 'run'}&port={self.port}"
         try:
-            psycopg.connect(self.url("postgres"), connect_timeout=2).close()
+            psycopg.connect(address, connect_timeout=10).close()
         except psycopg.OperationalError:
             return False
         return True

@@ -8,7 +8,8 @@ import socket
 import subprocess
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Protocol, Self
 
@@ -123,6 +124,16 @@ def free_port(address: str = "127.0.0.1") -> int:
         return int(probe.getsockname()[1])
 
 
+@contextmanager
+def refusing_port(address: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
+    """A TCP port that refuses whoever connects, and that nobody else gets meanwhile: bound, and never listened on."""
+    with socket.socket() as holder:
+        # whoever comes to listen on it while it is held can
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind((address, port))
+        yield int(holder.getsockname()[1])
+
+
 def accepts(address: str, port: int) -> bool:
     """Whether something takes connections there."""
     try:
@@ -150,5 +161,8 @@ def run_tool(*command: str, timeout: float | None = None) -> str:
 
 
 def _state(task: Path) -> str:
-    """The state of a thread in one letter (proc(5)): what follows the name in parentheses."""
-    return (task / "stat").read_text().rpartition(")")[2].split()[0]
+    """The state of a thread in one letter (proc(5)): what follows the name in parentheses. One that has ended is dead."""
+    try:
+        return (task / "stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "Z"

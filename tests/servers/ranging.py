@@ -122,11 +122,17 @@ def _attribute(name: bytes, values: Values) -> bytes:
 
 
 def _messages(stream: BinaryIO) -> Iterator[bytes]:
-    """Whole messages, as they are."""
+    """Whole messages, as they are; the end of the stream may lie in the middle of one."""
     while len(head := stream.read(2)) == 2:
-        head += stream.read(head[1] & 0x7F) if head[1] & 0x80 else b""
+        more = head[1] & 0x7F if head[1] & 0x80 else 0
+        head += stream.read(more)
+        if len(head) < 2 + more:
+            return
         start, end = contents(head, 1)
-        yield head + stream.read(end - start)
+        body = stream.read(end - start)
+        if len(body) < end - start:
+            return
+        yield head + body
 
 
 def _parts(raw: bytes) -> tuple[int, int, bytes, bytes]:

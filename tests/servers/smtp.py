@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -52,20 +52,17 @@ class Delivered:
 class _Controller(Controller):
     """Knows its connections, so that none outlives it."""
 
-    def factory(self) -> Any:
-        made = super().factory()
-        self.__dict__.setdefault("made", []).append(made)
-        return made
-
     async def drop(self) -> None:
-        for connection in self.__dict__.get("made", ()):
-            if connection.transport is not None:
-                connection.transport.abort()
-        # of those in the middle of a handshake aiosmtpd does not know yet
-        with suppress(TimeoutError):
-            async with asyncio.timeout(5):
-                while getattr(self.server, "_active_count", 0):  # noqa: ASYNC110 - nothing says so
-                    await asyncio.sleep(0.005)
+        """Let nobody in any more, and cut off whoever is there, also in the middle of a handshake, where the protocol has no
+        transport."""
+        self.server.close()
+        # whoever was being let in is in after these
+        for _ in range(3):
+            await asyncio.sleep(0)
+        for transport in list(self.loop._transports.values()):  # type: ignore[attr-defined]
+            transport.abort()
+        for _ in range(2):
+            await asyncio.sleep(0)
 
 
 class SmtpServer:
@@ -97,17 +94,35 @@ class SmtpServer:
         self._user, self._password = user, password
         self._utf8 = utf8_addresses
         self._controller: _Controller | None = None
+        # keeps the port from others while nobody listens there
+        self._holder: socket.socket | None = None
 
     def __enter__(self) -> Self:
+        while self._holder is None:
+            self._hold()
         self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        if self._holder is not None:
+            self._holder.close()
+
+    def _hold(self) -> None:
+        """Take the port, or look for another one where somebody was quicker."""
+        holder = socket.socket()
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            holder.bind(("127.0.0.1", self.port))
+        except OSError:
+            holder.close()
+            self.port = _free_port()
+        else:
+            self._holder = holder
 
     def start(self) -> None:
         context = self._context() if self._certificate else None
-        options: dict[str, Any] = {"enable_SMTPUTF8": self._utf8, "ready_timeout": 30}
+        options: dict[str, Any] = {"enable_SMTPUTF8": self._utf8}
         if context is not None and not self._implicit:
             options |= {"tls_context": context, "require_starttls": True}
         if self._user is not None:
@@ -115,17 +130,23 @@ class SmtpServer:
             options |= {"authenticator": self._authenticate, "auth_required": not self._implicit}
             options["auth_require_tls"] = not self._implicit
         self._controller = _Controller(
-            self, hostname="127.0.0.1", port=self.port, ssl_context=context if self._implicit else None, **options
+            self,
+            hostname="127.0.0.1",
+            port=self.port,
+            ssl_context=context if self._implicit else None,
+            # a busy machine is not a failure
+            ready_timeout=60,
+            **options,
         )
         self._controller.start()
 
     def stop(self) -> None:
         if self._controller is not None:
-            asyncio.run_coroutine_threadsafe(self._controller.drop(), self._controller.loop).result(30)
+            asyncio.run_coroutine_threadsafe(self._controller.drop(), self._controller.loop).result(10)
             self._controller.stop()
             self._controller = None
 
-    def wait(self, count: int, *, seconds: float = 30.0) -> list[Delivered]:
+    def wait(self, count: int, *, seconds: float = 60.0) -> list[Delivered]:
         """The mails, once there are so many."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.mails) >= count, seconds), f"{len(self.mails)} of {count} mails came"

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import itertools
 import threading
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import example, given
@@ -173,6 +174,25 @@ def test_the_collector_is_on_again_whatever_happens() -> None:
     for thread in threads:
         thread.join()
     assert gc.isenabled()
+
+
+def test_the_collector_is_on_again_when_one_read_ends_while_another_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = cutter_module._collector_paused()
+    first.__enter__()
+
+    def found_off() -> bool:
+        """The first one ends right after the second has looked."""
+        on = gc.isenabled()
+        first.__exit__(None, None, None)
+        return on
+
+    monkeypatch.setattr(cutter_module, "gc", SimpleNamespace(isenabled=found_off, disable=gc.disable, enable=gc.enable))
+    try:
+        with cutter_module._collector_paused():
+            pass
+        assert gc.isenabled()
+    finally:
+        gc.enable()
 
 
 @given(st.integers(min_value=-(2**31), max_value=2**31 - 1))

@@ -63,7 +63,7 @@ class Rig:
 
     async def until_ready(self) -> None:
         """Until every directory was read whole, and that was seen."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (await self.get("/readyz"))[0] != 200:  # noqa: ASYNC110 - nothing tells but the answer
                 await asyncio.sleep(0.01)
 
@@ -118,12 +118,14 @@ async def test_a_sync_asked_for_over_http_is_done() -> None:
     rig = Rig("corp", on_start=False)
     async with rig.running(), aiohttp.ClientSession() as session:
         token = {"Authorization": "Bearer operator-token-of-the-tests"}
-        began = time.perf_counter()
-        url = f"{rig.daemon.http.url}/api/v1/directories/corp/sync"
-        async with session.post(url, headers=token, json={"mode": "full"}) as answer:
-            assert answer.status == 202
-        assert time.perf_counter() - began < 0.2
-        await until(lambda: rig.outcomes() == [("corp", "api", "succeeded")])
+        url, seconds = f"{rig.daemon.http.url}/api/v1/directories/corp/sync", []
+        for _ in range(5):
+            began = time.perf_counter()
+            async with session.post(url, headers=token, json={"mode": "full"}) as answer:
+                assert answer.status == 202
+            seconds.append(time.perf_counter() - began)
+        assert sorted(seconds)[2] < 0.2
+        await until(lambda: set(rig.outcomes()) == {("corp", "api", "succeeded")})
         assert rig.runs.get(1).mode is Mode.FULL
         assert rig.runs.get(1).actor == "operator"
 
@@ -167,7 +169,7 @@ async def test_what_prevents_a_start_is_told_and_gives_the_exit_code(error: Exce
         rig.settings = error
     rig.open_error = error
     with capture_logs() as logs:
-        assert await asyncio.wait_for(rig.daemon.run(), 5) == code
+        assert await asyncio.wait_for(rig.daemon.run(), 60) == code
     if isinstance(error, ConfigurationError):
         assert [entry["problem"] for entry in logs if "problem" in entry] == ["a is wrong", "b is wrong"]
     else:
@@ -181,7 +183,7 @@ async def test_a_port_in_use_ends_the_start_before_anything_is_synced() -> None:
         assert isinstance(second.settings, RootSettings)
         http = second.settings.http.model_copy(update={"listen": f"127.0.0.1:{port}"})
         second.settings = second.settings.model_copy(update={"http": http})
-        assert await asyncio.wait_for(second.daemon.run(), 5) == 75
+        assert await asyncio.wait_for(second.daemon.run(), 60) == 75
     assert second.outcomes() == []
     assert second.opened[0].closed
 
@@ -195,7 +197,7 @@ async def test_a_loop_that_dies_stops_the_daemon_with_its_name(monkeypatch: pyte
 
     rig.prepare = lambda runtime: monkeypatch.setattr(runtime.sync, "work", die)
     with capture_logs() as logs:
-        assert await asyncio.wait_for(rig.daemon.run(), 5) == 1
+        assert await asyncio.wait_for(rig.daemon.run(), 60) == 1
     dead = [entry for entry in logs if entry["log_level"] == "critical"]
     assert {entry["task"] for entry in dead} == {"worker corp"}
     assert rig.opened[0].closed
@@ -208,7 +210,7 @@ async def test_a_stop_while_a_run_is_at_work_ends_it_at_its_next_edge() -> None:
     async with rig.running() as task:
         await until(lambda: rig.opened[0].sync.at_work == ["corp"])
         rig.daemon.signals.stop.set()
-        assert await asyncio.wait_for(task, 5) == 0
+        assert await asyncio.wait_for(task, 60) == 0
     assert rig.runs.get(1).code == "stopped"
     assert rig.opened[0].closed
     assert rig.opened[0].sync.interrupted == []
@@ -225,7 +227,7 @@ async def test_a_run_that_waits_for_its_server_is_cut_off() -> None:
     async with rig.running() as task:
         await until(lambda: rig.opened[0].sync.at_work == ["corp"])
         rig.daemon.signals.stop.set()
-        assert await asyncio.wait_for(task, 5) == 0
+        assert await asyncio.wait_for(task, 60) == 0
     assert rig.opened[0].sync.interrupted == ["corp"]
     assert rig.runs.get(1).outcome is Outcome.FAILED
 
@@ -244,7 +246,7 @@ async def test_a_run_that_nothing_can_end_is_left_behind_in_time(monkeypatch: py
             await until(started.is_set)
             began = time.monotonic()
             rig.daemon.signals.stop.set()
-            assert await asyncio.wait_for(task, 5) == 0
+            assert await asyncio.wait_for(task, 60) == 0
             assert time.monotonic() - began < 4
     release.set()
     left = [entry for entry in logs if entry["event"].startswith("runs left behind")]
@@ -262,7 +264,7 @@ async def test_not_ready_from_the_first_moment_of_a_stop() -> None:
         status, body = await rig.get("/readyz")
         assert (status, body["problems"][0]["code"]) == (503, "stopping")
         rig.opened[0].sync.gate.set()
-        assert await asyncio.wait_for(task, 5) == 0
+        assert await asyncio.wait_for(task, 60) == 0
 
 
 async def test_a_stop_while_the_store_is_being_opened() -> None:
@@ -276,7 +278,7 @@ async def test_a_stop_while_the_store_is_being_opened() -> None:
     task = asyncio.create_task(rig.daemon.run())
     await until(opening.is_set)
     rig.daemon.signals.stop.set()
-    assert await asyncio.wait_for(task, 5) == 0
+    assert await asyncio.wait_for(task, 60) == 0
     release.set()
 
 
@@ -289,7 +291,7 @@ def _with(settings: RootSettings | Exception, **changes: Any) -> RootSettings:
 @pytest.fixture
 def hup() -> Callable[[Rig], Awaitable[bool]]:
     async def reload_now(rig: Rig) -> bool:
-        return await asyncio.wait_for(reload.once(rig.daemon), 5)
+        return await asyncio.wait_for(reload.once(rig.daemon), 60)
 
     return reload_now
 

@@ -44,7 +44,7 @@ async def test_a_task_that_ends_without_being_asked_is_found_out(body: object) -
     with capture_logs() as logs:
         tasks.start("healthy", _last())
         tasks.start("scheduler corp", body())  # type: ignore[operator]
-        assert await asyncio.wait_for(tasks.failed(), 5) == "scheduler corp"
+        assert await asyncio.wait_for(tasks.failed(), 60) == "scheduler corp"
     assert tasks.dead == ("scheduler corp",)
     assert tasks.names == ("healthy",)
     assert [(entry["log_level"], entry["task"]) for entry in logs] == [("critical", "scheduler corp")]
@@ -57,7 +57,7 @@ async def test_a_task_that_died_before_anyone_asked_is_found_out_too() -> None:
         tasks.start("early", _die())
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        assert await asyncio.wait_for(tasks.failed(), 5) == "early"
+        assert await asyncio.wait_for(tasks.failed(), 60) == "early"
     await tasks.cancel()
 
 
@@ -90,7 +90,7 @@ async def test_threads_that_hang_are_known_by_name_and_do_not_hold_up_others() -
     release = threading.Event()
     hanging = [asyncio.create_task(in_thread(release.wait, name=f"hang {number}")) for number in range(40)]
     await until(lambda: len(still_busy()) >= 40)
-    assert await asyncio.wait_for(in_thread(lambda: "quick", name="quick"), 5) == "quick"
+    assert await asyncio.wait_for(in_thread(lambda: "quick", name="quick"), 60) == "quick"
     assert {f"hang {number}" for number in range(40)} <= set(still_busy())
     release.set()
     await asyncio.gather(*hanging)
@@ -119,6 +119,7 @@ async def test_a_patient_call_is_waited_for_so_long_and_its_thread_is_the_only_o
         with pytest.raises(DatabaseUnavailableError, match=r"within 0\.05 s"):
             await patient.call(release.wait)
     assert [name for name in still_busy() if name == "patient"] == ["patient"]
+    patient._timeout = 60
     release.set()
     assert await patient.call(lambda: False) is False
 
@@ -133,6 +134,7 @@ async def test_an_error_of_a_call_that_nobody_waits_for_is_not_raised_later() ->
 
     with pytest.raises(DatabaseUnavailableError):
         await patient.call(late)
+    patient._timeout = 60
     release.set()
     assert await patient.call(lambda: 7) == 7
 

@@ -229,6 +229,7 @@ async def test_a_database_that_hangs_costs_so_many_threads_and_no_more(serve: Se
     assert statuses == [503] * 4
     assert sum(thread.name == "syncd:http get run" for thread in threading.enumerate()) == 2
     assert (await client.get("/livez")).status == 200
+    client.server.app[blocking.STORE_CALLS]._timeout = 60
     release.set()
     assert (await client.get(f"{RUNS}/1", headers=token)).status == 200
 

@@ -154,23 +154,29 @@ async def test_events_need_the_permission(client: TestClient, host: FakeHost) ->
 
 
 # ---------------------------------------------------------------- waiting
-async def test_a_wait_ends_at_once_with_a_write_of_this_process(ask: Ask, feed: FakeEvents) -> None:
-    waits = asyncio.create_task(ask(after="MTow", wait=30))
-    await until(lambda: feed.looks > 0)
+async def heard(ask: Ask, feed: FakeEvents, number: int, *, write: Callable[[Any], object]) -> float:
+    """After how many seconds somebody who waits hears of the event with this number."""
+    looks = feed.looks
+    waits = asyncio.create_task(ask(after=cursor_of(number - 1), wait=30))
+    await until(lambda: feed.looks > looks)
     began = time.monotonic()
-    threading.Thread(target=lambda: feed.add(event(1))).start()
+    write(event(number))
     page = await waits
-    assert ([item["id"] for item in page["items"]], page["cursor"]) == ([1], cursor_of(1))
-    assert time.monotonic() - began < 0.5
+    assert ([item["id"] for item in page["items"]], page["cursor"]) == ([number], cursor_of(number))
+    return time.monotonic() - began
+
+
+async def test_a_wait_ends_at_once_with_a_write_of_this_process(ask: Ask, feed: FakeEvents) -> None:
+    def write(one: Any) -> None:
+        threading.Thread(target=feed.add, args=(one,)).start()
+
+    seconds = [await heard(ask, feed, number, write=write) for number in (1, 2, 3)]
+    assert sorted(seconds)[1] < 0.5, seconds
 
 
 async def test_a_wait_ends_soon_with_a_write_of_another_process(ask: Ask, feed: FakeEvents) -> None:
-    waits = asyncio.create_task(ask(after="MTow", wait=30))
-    await until(lambda: feed.looks > 0)
-    began = time.monotonic()
-    feed.add(event(1), silently=True)
-    assert (await waits)["items"][0]["id"] == 1
-    assert time.monotonic() - began < 2
+    seconds = [await heard(ask, feed, number, write=lambda one: feed.add(one, silently=True)) for number in (1, 2, 3)]
+    assert sorted(seconds)[1] < 2, seconds
 
 
 async def test_a_wait_without_events_ends_with_its_time(ask: Ask, feed: FakeEvents) -> None:
@@ -202,7 +208,7 @@ async def test_many_who_wait_take_neither_threads_nor_places(client: TestClient,
     await until(lambda: len(client.server.app[NEW_EVENTS]._waiting) == 90)
     await asyncio.sleep(0)
     assert threading.active_count() <= before + 2
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         await ask(after="now")
     asked = feed.pages
     feed.add(event(1))
@@ -248,7 +254,7 @@ async def test_after_a_reload_the_new_store_is_listened_to(host: FakeHost, feed:
 async def test_a_stop_lets_everybody_go(client: TestClient, ask: Ask) -> None:
     waits = asyncio.create_task(ask(after="MTow", wait=60))
     await until(lambda: len(client.server.app[NEW_EVENTS]._waiting) == 1)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await client.server.app[NEW_EVENTS].close(client.server.app)
         assert (await waits)["items"] == []
     assert await client.server.app[NEW_EVENTS].after(0, seconds=5) is False

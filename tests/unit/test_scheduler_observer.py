@@ -180,6 +180,7 @@ async def test_a_database_that_hangs_is_not_waited_for(monkeypatch: pytest.Monke
     waiting = [thread for thread in threading.enumerate() if thread.name == "syncd:observe store"]
     assert len(waiting) == 1
     assert desk.facts.store_reachable is False
+    desk.observer._patient._timeout = 60
     answer.set()
     assert await desk.observer.once()
     assert desk.facts.store_reachable is True

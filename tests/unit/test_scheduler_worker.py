@@ -159,6 +159,6 @@ async def test_the_run_at_work_learns_that_it_is_to_stop() -> None:
     task = asyncio.create_task(shop.workers["corp"].once())
     await until(lambda: shop.sync.at_work == ["corp"])
     shop.stopping = True
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, 60)
     assert [run.code for run in shop.finished] == ["stopped"]
     assert shop.finished[0].finished_at == START + timedelta(0)

@@ -10,6 +10,9 @@ from syncd.model.run import Mode
 from tests.functional.vendors.feeds import Edits
 from tests.functional.vendors.site import VendorSite
 
+# long already where nobody else is at work
+pytestmark = pytest.mark.timeout(300)
+
 FEEDS = [
     ("slapd", "syncrepl"),
     ("slapd", "timestamp"),

@@ -12,6 +12,9 @@ from syncd.model.explanation import Outlook
 from tests.functional.vendors.site import VendorSite
 from tests.servers.ranging import Ranging
 
+# long already where nobody else is at work
+pytestmark = pytest.mark.timeout(300)
+
 LIMIT = 1500
 
 

@@ -11,6 +11,9 @@ from tests.servers.content import Bound, replacements
 from tests.servers.ds389 import Ds389
 from tests.servers.samba import SambaAd
 
+# long already where nobody else is at work
+pytestmark = pytest.mark.timeout(300)
+
 PEOPLE, RENAMED = 5000, 100
 # of names that no other test has in the domain they share
 FIRST = 700_000
