@@ -144,7 +144,7 @@ _FILTERS = (
     'name.familyName eq "lopera"',
     'name.familyName sw "kow" and active eq true', 'displayName ew "zzz"', "active eq false", 'role eq "auditor"',
     'role eq "employee"', 'createdAt gt "2027-01-01T00:00:00Z"', 'lastLoginAt gt "2026-05-26T00:00:00Z"',
-    'not (userName sw "u")', 'userName co "u019" or displayName co "zzz"', 'displayName co "kow" and title co "49"',
+    'not (userName sw "u")', 'displayName co "kow" or title co "49"', 'displayName co "kow" and title co "49"',
 )  # fmt: skip
 
 

@@ -38,6 +38,9 @@ def narrowed(connection: Connection, wanted: UserFilter, *, now: datetime, searc
     conditions = dict(_conditions(wanted, parts, now, searching))
     limit = FEW if searching is in_search else min(FEW, FEWER)
     for name, seed in _seeds(wanted, parts, now):
+        if name == "text" and searching is in_row:
+            # the list itself goes through all the texts, as this would
+            continue
         few = gathered(connection, seed, most=limit)
         if not few.size:
             return None
@@ -48,12 +51,12 @@ def narrowed(connection: Connection, wanted: UserFilter, *, now: datetime, searc
     return Narrowed(list(conditions.values()), few=False)
 
 
-def in_reach(wanted: UserFilter, *, now: datetime) -> Narrowed | None:
-    """What to ask of the next ones in the order before anybody is looked up; None where that costs less anyway."""
+def in_reach(wanted: UserFilter, *, now: datetime, searching: Searching) -> Narrowed | None:
+    """What to ask of the next ones in the order before anybody is looked up by their names; None where nobody is."""
     parts = _parts(wanted)
-    if not parts.text or wanted.state is UserState.CANNOT_LOG_IN:
+    if not parts.text or searching is in_row or wanted.state is UserState.CANNOT_LOG_IN:
         return None
-    return Narrowed([condition for _, condition in _conditions(wanted, parts, now, in_search)], few=False)
+    return Narrowed([condition for _, condition in _conditions(wanted, parts, now, searching)], few=False)
 
 
 class _Parts(NamedTuple):

@@ -39,7 +39,7 @@ def list_people(
     if not 1 <= limit <= MAX_PAGE:
         raise UsageError(f"a page has 1 to {MAX_PAGE} people, not {limit}")
     mark = None if after is None else Mark.parse(after)
-    near = in_reach(wanted, now=now)
+    near = in_reach(wanted, now=now, searching=searching(order))
     if near is not None:
         rows = connection.execute(nearest(order, mark, near).limit(limit + 1)).all()
         if len(rows) > limit:
