@@ -40,10 +40,14 @@ def handler_of(route: Route) -> Handler:
 
 
 async def _limit(request: web.Request, largest: int) -> None:
-    """Raises HTTPRequestEntityTooLarge, before the body is read when its length is told."""
+    """Raises HTTPRequestEntityTooLarge, before the body is read when its length is told, MalformedBodyError."""
     size = request.content_length
     if size is None or size <= largest:
-        size = len(await request.read())
+        try:
+            size = len(await request.read())
+        except (web.RequestPayloadError, ConnectionResetError) as error:
+            # it is not what the request's head says, or broke off: nothing of ours is at fault
+            raise MalformedBodyError("The body cannot be read.") from error
     if size > largest:
         raise web.HTTPRequestEntityTooLarge(max_size=largest, actual_size=size)
 
