@@ -253,6 +253,21 @@ async def test_s10_a_picture_is_served_as_what_it_is(client: TestClient, house: 
     assert (await client.get(path)).status == 404
 
 
+async def test_a_picture_is_not_changed_by_who_knows_another(client: TestClient, house: House) -> None:
+    path = f"{USERS}/{house.create()}/avatar"
+    image = {"Content-Type": "image/png"}
+    first = (await client.put(path, data=PNG, headers=image)).headers["ETag"]
+    second = (await client.put(path, data=PNG + b"2", headers=image | {"If-Match": f'"other", {first}'})).headers["ETag"]
+    for tag in (first, f"W/{second}", '""', ""):
+        answer = await client.put(path, data=PNG, headers=image | {"If-Match": tag})
+        assert await refused(answer) == (412, "precondition_failed"), tag
+        assert await refused(await client.delete(path, headers={"If-Match": tag})) == (412, "precondition_failed"), tag
+    assert (await client.get(path)).headers["ETag"] == second
+    assert (await client.delete(path, headers={"If-Match": second})).status == 204
+    assert await refused(await client.put(path, data=PNG, headers=image | {"If-Match": second})) == (412, "precondition_failed")
+    assert (await client.put(path, data=PNG, headers=image | {"If-Match": "*"})).status == 204
+
+
 async def test_s10_what_is_no_picture_is_refused(client: TestClient, house: House) -> None:
     path = f"{USERS}/{house.create()}/avatar"
     image = {"Content-Type": "image/png"}
