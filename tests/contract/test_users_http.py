@@ -226,6 +226,15 @@ async def test_each_route_needs_its_permission(client: TestClient, host: FakeHos
         assert (await client.request(route.method, path, **sent)).status != 403, path
 
 
+async def test_a_merge_patch_may_be_called_one(client: TestClient, house: House) -> None:
+    path = f"{USERS}/{house.create()}"
+    patch = {"Content-Type": "application/merge-patch+json"}
+    answer = await client.patch(path, data=b'{"title": "Analyst"}', headers=patch)
+    assert (answer.status, (await answer.json())["title"]) == (200, "Analyst")
+    answer = await client.request("DELETE", path, data=b'{"reason": "no longer here"}', headers=patch)
+    assert await refused(answer) == (415, "unsupported_media_type")
+
+
 async def test_nobody_edits_their_own_roles(client: TestClient, host: FakeHost, house: House) -> None:
     number = house.create()
     secret = "s" * 43
