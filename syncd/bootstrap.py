@@ -16,6 +16,7 @@ from syncd.directory import LdapDirectory
 from syncd.model.checks import CheckLine
 from syncd.notify.post import SmtpPost
 from syncd.services.check import CheckService
+from syncd.services.directorynames import require_directory
 from syncd.services.explain import ExplainService
 from syncd.services.mailcheck import MailCheck
 from syncd.services.management import Management
@@ -58,6 +59,10 @@ class Runtime:
     plans: PlanService
     links: LinkService
     management: Management
+
+    def require_directory(self, name: str | None) -> None:
+        """Raises UsageError for a directory that is not known, StoreError."""
+        require_directory(name, configured=self.directories, store=self.queries)
 
     def ping_store(self) -> None:
         """One round trip to the database. Raises StoreError."""

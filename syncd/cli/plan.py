@@ -31,6 +31,8 @@ def list_plans(
     invocation = of(context)
     with invocation.runtime() as runtime:
         found = runtime.plans.list(directory=directory, limit=limit + 1, before_id=before)
+        if not found:
+            runtime.require_directory(directory)
     make = planviews.held_json if invocation.format is Format.JSON else planviews.held_row
     print_older(invocation.printer, planviews.PLANS, found, make, limit=limit)
 

@@ -152,6 +152,8 @@ def identifiers(
     invocation = of(context)
     with invocation.runtime() as runtime:
         found = runtime.management.roles.identifiers(directory)
+        if not found:
+            runtime.require_directory(directory)
     rows: list[dict[str, Any]] = [
         {
             "directory": each.identifier.directory,

@@ -26,6 +26,8 @@ def list_runs(
     invocation = of(context)
     with invocation.runtime() as runtime:
         found = runtime.runs.list(directory=directory, limit=limit + 1, before_id=before)
+        if not found:
+            runtime.require_directory(directory)
     print_older(invocation.printer, RUNS, found, run_json if invocation.format is Format.JSON else run_row, limit=limit)
 
 

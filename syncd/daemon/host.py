@@ -55,6 +55,9 @@ class DaemonHost:
     def plans(self) -> Plans:
         return self._working().runtime.plans
 
+    def require_directory(self, name: str | None) -> None:
+        self._working().runtime.require_directory(name)
+
     def now(self) -> datetime:
         return self.clock.now()
 

@@ -105,6 +105,9 @@ class Runtime(Protocol):
     @property
     def management(self) -> Management: ...
 
+    def require_directory(self, name: str | None) -> None:
+        """Raises UsageError for a directory that is not known, StoreError."""
+
     def ping_store(self) -> None:
         """Raises StoreError when the database does not answer."""
 

@@ -17,7 +17,7 @@ from syncd.http.handlers.checks import CHECKS, Checks
 from syncd.http.handlers.meta import OPENAPI, REFERENCE
 from syncd.http.handlers.passwords import ESTIMATES, Estimates
 from syncd.http.login_edge import LOGIN_EDGE, LoginEdge
-from syncd.http.middleware import QUIET, dress, edge
+from syncd.http.middleware import QUIET, dress, edge, expect
 from syncd.http.reference import Reference
 from syncd.http.routing import Route
 from syncd.http.table import ROUTES
@@ -46,9 +46,9 @@ def make_app(host: Host, *, routes: Sequence[Route] = ROUTES) -> web.Application
     app[REFERENCE] = Reference(document)
     for route in routes:
         if route.method == "GET":
-            app.router.add_get(_pattern(route), handler_of(route), allow_head=True)
+            app.router.add_get(_pattern(route), handler_of(route), allow_head=True, expect_handler=expect)
         else:
-            app.router.add_route(route.method, _pattern(route), handler_of(route))
+            app.router.add_route(route.method, _pattern(route), handler_of(route), expect_handler=expect)
     return app
 
 

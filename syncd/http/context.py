@@ -64,6 +64,9 @@ class Host(Protocol):
     def plans(self) -> Plans:
         """Blocking: for `blocking.StoreCalls` only."""
 
+    def require_directory(self, name: str | None) -> None:
+        """Blocking: for `blocking.StoreCalls` only. Raises UsageError for a directory that is not known, StoreError."""
+
     def now(self) -> datetime:
         """The time, with its zone."""
 

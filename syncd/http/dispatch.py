@@ -13,8 +13,6 @@ from syncd.http.auth import authorize
 from syncd.http.problems import InvalidRequestError, MalformedBodyError, UnsupportedMediaTypeError, invalid
 from syncd.http.routing import Handler, Route, keep, keep_caller
 
-JSON = "application/json"
-
 
 def handler_of(route: Route) -> Handler:
     """The handler that aiohttp calls for a route."""
@@ -31,7 +29,7 @@ def handler_of(route: Route) -> Handler:
                 f"The body is {request.content_type}.", advice=f"Send one of: {', '.join(route.raw_body)}."
             )
         if route.body is not None:
-            keep(request, await _body(request, route.body))
+            keep(request, await _body(request, route.body, types=route.json_types))
         if route.idempotent and idempotency.HEADER in request.headers:
             return await idempotency.once(request, route)
         return await route.handler(request)
@@ -40,10 +38,14 @@ def handler_of(route: Route) -> Handler:
 
 
 async def _limit(request: web.Request, largest: int) -> None:
-    """Raises HTTPRequestEntityTooLarge, before the body is read when its length is told."""
+    """Raises HTTPRequestEntityTooLarge, before the body is read when its length is told, MalformedBodyError."""
     size = request.content_length
     if size is None or size <= largest:
-        size = len(await request.read())
+        try:
+            size = len(await request.read())
+        except (web.RequestPayloadError, ConnectionResetError) as error:
+            # it is not what the request's head says, or broke off: nothing of ours is at fault
+            raise MalformedBodyError("The body cannot be read.") from error
     if size > largest:
         raise web.HTTPRequestEntityTooLarge(max_size=largest, actual_size=size)
 
@@ -65,12 +67,12 @@ def _query(request: web.Request, model: type[BaseModel]) -> BaseModel:
         raise invalid(error) from error
 
 
-async def _body(request: web.Request, model: type[BaseModel]) -> BaseModel:
+async def _body(request: web.Request, model: type[BaseModel], *, types: tuple[str, ...]) -> BaseModel:
     content = await request.read()
     try:
         if not content:
             return model.model_validate({})
-        if request.content_type != JSON:
+        if request.content_type not in types:
             raise UnsupportedMediaTypeError(f"The body is {request.content_type}.")
         return model.model_validate_json(content)
     except ValidationError as error:

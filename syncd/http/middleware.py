@@ -7,7 +7,7 @@ import time
 import uuid
 
 import structlog
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.typedefs import Handler
 
 from syncd.errors import SyncdError
@@ -38,9 +38,7 @@ QUIET: web.AppKey[frozenset[str]] = web.AppKey("quiet", frozenset)
 @web.middleware
 async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     """The outermost middleware."""
-    given = request.headers.get(HEADER, "")
-    request_id = given if _ACCEPTABLE_ID.fullmatch(given) else uuid.uuid4().hex
-    request[REQUEST_ID] = request_id
+    request_id = _id_of(request)
     began = time.perf_counter()
     with structlog.contextvars.bound_contextvars(request_id=request_id):
         response = await _answer(request, handler, request_id=request_id)
@@ -48,11 +46,30 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     return response
 
 
+async def expect(request: web.Request) -> web.StreamResponse | None:
+    """What a client expects before it sends its body (RFC 9110 section 10.1.1); no middleware has run yet."""
+    if request.version != HttpVersion11:
+        return None
+    if request.headers.get(hdrs.EXPECT, "").lower() != "100-continue":
+        return problems.from_http(web.HTTPExpectationFailed(), request_id=_id_of(request))
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    # no header of the answer has been written
+    request.writer.output_size = 0
+    return None
+
+
 async def dress(request: web.Request, response: web.StreamResponse) -> None:
     """What every answer carries, put on before its head is sent: those that are streamed never come back to `edge` before."""
-    response.headers[HEADER] = request[REQUEST_ID]
+    response.headers[HEADER] = _id_of(request)
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
+
+
+def _id_of(request: web.Request) -> str:
+    if REQUEST_ID not in request:
+        given = request.headers.get(HEADER, "")
+        request[REQUEST_ID] = given if _ACCEPTABLE_ID.fullmatch(given) else uuid.uuid4().hex
+    return request[REQUEST_ID]
 
 
 async def _answer(request: web.Request, handler: Handler, *, request_id: str) -> web.StreamResponse:

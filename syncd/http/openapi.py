@@ -51,7 +51,9 @@ def _operation(route: Route, routes: Sequence[Route]) -> dict[str, Any]:
         operation["parameters"] = parameters
     if route.body is not None:
         required = not _made_from_nothing(route.body)
-        operation["requestBody"] = {"required": required, "content": _content("application/json", route.body)}
+        operation["requestBody"] = {"required": required, "content": {}}
+        for media_type in route.json_types:
+            operation["requestBody"]["content"] |= _content(media_type, route.body)
     if route.raw_body:
         binary = {"schema": {"type": "string", "format": "binary"}}
         operation["requestBody"] = {"required": True, "content": dict.fromkeys(route.raw_body, binary)}

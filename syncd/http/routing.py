@@ -22,6 +22,10 @@ M = TypeVar("M", bound=BaseModel)
 # bytes that a body may have where a route does not say otherwise
 MAX_BODY = 64 * 1024
 
+JSON = "application/json"
+# what RFC 7396 calls the bodies of PATCH
+MERGE_PATCH = "application/merge-patch+json"
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -62,6 +66,11 @@ class Route:
     raw_body: tuple[str, ...] = ()
     # health probes would drown everything else in the log
     quiet: bool = False
+
+    @property
+    def json_types(self) -> tuple[str, ...]:
+        """Media types of bodies that `body` describes."""
+        return (JSON, MERGE_PATCH) if self.method == "PATCH" else (JSON,)
 
 
 _PARTS: web.RequestKey[dict[type[BaseModel], BaseModel]] = web.RequestKey("parts", dict)

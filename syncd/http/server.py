@@ -17,9 +17,10 @@ LONGEST_LINE = 65_536
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-    """aiohttp logs a traceback for each request that is no HTTP, which a port scan sends by the hundred."""
+    """aiohttp logs a traceback for each request that is no HTTP, which a port scan sends by the hundred, and for each body that
+    is not what its head says."""
     error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, HttpProcessingError)
+    return not isinstance(error, HttpProcessingError | web.RequestPayloadError)
 
 
 _protocol_log = logging.getLogger("syncd.http.protocol")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from syncd.accounts.managed import ManagedFields
@@ -40,25 +41,28 @@ class AvatarService:
             raise NotFoundError(f"user {user_id} has no picture")
         return avatar
 
-    def put(self, user_id: int, data: bytes, *, caller: Caller) -> Avatar:
-        """Set it. Raises NotFoundError, ManagedFieldError, AboveCallerError, PictureError, PictureTooLargeError."""
+    def put(self, user_id: int, data: bytes, *, caller: Caller, if_match: Collection[str] | None = None) -> Avatar:
+        """Set it, in place of one of these digests where some are named. Raises NotFoundError, PreconditionFailedError,
+        ManagedFieldError, AboveCallerError, PictureError, PictureTooLargeError."""
         if len(data) > self.max_size:
             raise PictureTooLargeError(f"the picture has {len(data)} bytes, more than {self.max_size}")
         kind = picture_type(data)
         if kind is None:
             raise PictureError("the file is not a PNG, JPEG, GIF or WebP picture")
         avatar = Avatar(media_type=kind, data=data, digest=hashlib.sha256(data).hexdigest())
-        self._put(user_id, avatar, caller=caller)
+        self._put(user_id, avatar, caller=caller, if_match=if_match)
         return avatar
 
-    def delete(self, user_id: int, *, caller: Caller) -> bool:
-        """Remove it; whether there was one. Raises NotFoundError, ManagedFieldError, AboveCallerError."""
-        return self._put(user_id, None, caller=caller)
+    def delete(self, user_id: int, *, caller: Caller, if_match: Collection[str] | None = None) -> bool:
+        """Remove it, as above; whether there was one. Raises NotFoundError, PreconditionFailedError, ManagedFieldError,
+        AboveCallerError."""
+        return self._put(user_id, None, caller=caller, if_match=if_match)
 
-    def _put(self, user_id: int, avatar: Avatar | None, *, caller: Caller) -> bool:
+    def _put(self, user_id: int, avatar: Avatar | None, *, caller: Caller, if_match: Collection[str] | None) -> bool:
         if caller.user_id != user_id:
             self.ceiling.require_user(user_id, caller=caller)
-        return self.avatars.put(user_id, avatar, decides=self.managed.of, caller=caller, at=self.clock.now())
+        at = self.clock.now()
+        return self.avatars.put(user_id, avatar, if_match=if_match, decides=self.managed.of, caller=caller, at=at)
 
 
 def picture_type(data: bytes) -> str | None:

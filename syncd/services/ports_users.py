@@ -76,8 +76,18 @@ class AvatarStore(Protocol):
     def get(self, user_id: int) -> Avatar | None:
         """Raises NotFoundError when there is no such user."""
 
-    def put(self, user_id: int, avatar: Avatar | None, *, decides: Decides, caller: Caller, at: datetime) -> bool:
-        """Set or remove it; whether that changed anything. Raises NotFoundError, ManagedFieldError."""
+    def put(
+        self,
+        user_id: int,
+        avatar: Avatar | None,
+        *,
+        if_match: Collection[str] | None,
+        decides: Decides,
+        caller: Caller,
+        at: datetime,
+    ) -> bool:
+        """Set or remove it; whether that changed anything. `if_match`: digests, of which the present one must be one. Raises
+        NotFoundError, PreconditionFailedError, ManagedFieldError."""
 
 
 class RecordStore(Protocol):

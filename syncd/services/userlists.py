@@ -7,9 +7,9 @@ from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TextIO
 
-from syncd.errors import UsageError
 from syncd.model.export import ExportFormat, ExportRequest
 from syncd.model.views import Page, PersonView, UserFilter, UserOrder, UserSort, UserState
+from syncd.services.directorynames import require_directory
 from syncd.services.export import require_fields, write_csv, write_jsonl
 from syncd.services.scimfilter import parse_filter
 
@@ -67,7 +67,7 @@ class UserListService:
         unit: int | None = None,
     ) -> UserFilter:
         """Whom a list shows. Raises FilterError, UsageError for a directory that is not known, StoreError."""
-        self._require_directory(directory)
+        require_directory(directory, configured=self.directories, store=self.store)
         return UserFilter(
             state=view, directory=directory, text=search, role=role, group=group, organization=organization, unit=unit,
             condition=parse_filter(filter, custom=self.custom_fields) if filter else None,
@@ -87,14 +87,6 @@ class UserListService:
     def count(self, wanted: UserFilter) -> int:
         """How many a list shows altogether. Raises StoreError."""
         return self.store.count_users(wanted)
-
-    def _require_directory(self, name: str | None) -> None:
-        """A name that is mistyped must not look like a directory without people."""
-        if name is None or name in self.directories:
-            return
-        known = {*self.directories, *self.store.directories()}
-        if name not in known:
-            raise UsageError(f"no directory is called {name!r}; known: {', '.join(sorted(known)) or 'none'}")
 
     # ------------------------------------------------------------ exports
     def check(self, request: ExportRequest) -> UserFilter:

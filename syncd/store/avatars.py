@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select
 
-from syncd.errors import ManagedFieldError, NotFoundError
+from syncd.errors import ManagedFieldError, NotFoundError, PreconditionFailedError
 from syncd.model.caller import Caller
 from syncd.model.useredit import Avatar, Decides
 from syncd.store import schema as t
@@ -28,10 +29,21 @@ class SqlAvatars:
                 raise NotFoundError(f"there is no user {user_id}")
             return _avatar(connection, user_id)
 
-    def put(self, user_id: int, avatar: Avatar | None, *, decides: Decides, caller: Caller, at: datetime) -> bool:
+    def put(
+        self,
+        user_id: int,
+        avatar: Avatar | None,
+        *,
+        if_match: Collection[str] | None,
+        decides: Decides,
+        caller: Caller,
+        at: datetime,
+    ) -> bool:
         with write(self._engine) as connection:
             locked_user(connection, user_id)
             old = _avatar(connection, user_id)
+            if if_match is not None and (old is None or old.digest not in if_match):
+                raise PreconditionFailedError(f"user {user_id} has {'another' if old else 'no'} picture now")
             if (old and old.digest) == (avatar and avatar.digest):
                 return False
             managed = decides(present_directories(connection, user_id))

@@ -16,6 +16,7 @@ from syncd.errors import LastAdministratorError, ManagedFieldError, ReasonNeeded
 from syncd.model.records import CUSTOM_PREFIX, FieldValue
 from syncd.model.text import fold
 from syncd.model.useredit import Decides, Place, UserEdit
+from syncd.model.views import PersonView
 from syncd.store import schema as t
 from syncd.store.administrators import is_administrator, somebody_administers
 from syncd.store.announce import announce
@@ -91,10 +92,13 @@ class Editor:
         """The columns of `users` to be set; other fields are written."""
         if not self.edit.fields:
             return {}
-        changed = self._changed_fields()
+        person = people_by_ids(self.connection, [self.user_id], now=self.journal.at)[0]
+        changed = self._changed_fields(person)
         if not changed:
             return {}
         managed = decides(present_directories(self.connection, self.user_id))
+        if "email" in changed and "emails" not in {*changed, *managed}:
+            self._change(changed, "emails", person.emails, _further(person.emails, changed["email"]))
         for name in changed:
             if name in managed:
                 shown = name.removeprefix(CUSTOM_PREFIX)
@@ -111,18 +115,25 @@ class Editor:
             f"{name}_key": fold(str(changed[name])) if changed[name] else None for name in NAMES if name in changed
         }
 
-    def _changed_fields(self) -> dict[str, FieldValue]:
-        person = people_by_ids(self.connection, [self.user_id], now=self.journal.at)[0]
+    def _changed_fields(self, person: PersonView) -> dict[str, FieldValue]:
         changed: dict[str, FieldValue] = {}
         for name, value in self.edit.fields.items():
             custom = name.startswith(CUSTOM_PREFIX)
             old = person.custom.get(name.removeprefix(CUSTOM_PREFIX)) if custom else getattr(person, name)
             # a name that was released is written, but not had
             released = name in NAMES and value is not None and self.row._mapping[f"{name}_key"] is None
-            if old != value or released:
-                changed[name] = value
-                self.before[name], self.after[name] = old, value
+            # those of a directory may be repeated as they are
+            sent = name == "emails" and value != old
+            new = _further(value, self.edit.fields.get("email", person.email)) if sent else value
+            self._change(changed, name, old, new, released=released)
         return changed
+
+    def _change(
+        self, changed: dict[str, FieldValue], name: str, old: FieldValue, value: FieldValue, *, released: bool = False
+    ) -> None:
+        if old != value or released:
+            changed[name] = value
+            self.before[name], self.after[name] = old, value
 
     def _write_owner(self) -> dict[str, Any]:
         if self.edit.owner_unit_id is None or self.edit.owner_unit_id[0] == self.row.owner_unit_id:
@@ -223,6 +234,13 @@ class Editor:
             return
         if not somebody_administers(self.connection, roles, now=self.journal.at, but=self.user_id):
             raise LastAdministratorError(f"user {self.user_id} is the last administrator who can act")
+
+
+def _further(emails: FieldValue, primary: FieldValue) -> FieldValue:
+    """Further addresses, without the primary one."""
+    if not isinstance(emails, tuple) or not isinstance(primary, str):
+        return emails
+    return tuple(each for each in emails if fold(each) != fold(primary))
 
 
 def _known(connection: Connection, table: Any, numbers: Iterable[int]) -> list[str]:

@@ -197,6 +197,8 @@ async def test_permissions_and_s28_role_identifiers_are_listed(api: Api, kit: Ki
     assert ([item["identifier"] for item in page["items"]], page["next"]) == (["unknown too"], None)
     _, page, _ = await api("GET", "/api/v1/role-identifiers?directory=corp&mapped=true")
     assert [item["roles"] for item in page["items"]] == [["Clerk"]]
+    status, wrong, _ = await api("GET", "/api/v1/role-identifiers?directory=crop")
+    assert (status, wrong["detail"]) == (400, "no directory is called 'crop'")
 
 
 async def test_a_role_that_people_have_says_how_many(api: Api, kit: Kit) -> None:

@@ -279,6 +279,10 @@ async def test_audit_events_are_listed_filtered_and_exported(desk: Desk, client:
     assert await ids(subject_id="3", action="user.disabled") == [3]
     assert await ids(search="10%, 4") == await ids(search="LEFT 10%, 4") == [4]
     assert await ids(search="1_%") == []
+    assert await ids(directory="corp") == []
+    for path in ("audit", "audit?format=csv", "login-attempts"):
+        wrong = await client.get(f"{API}/{path}", params={"directory": "crop"}, headers=operator)
+        assert (wrong.status, (await wrong.json())["detail"]) == (400, "no directory is called 'crop'")
     assert await ids(since=later(4).isoformat(), until=later(9).isoformat()) == [5, 4]
     address, seen = f"{API}/audit?limit=4", []
     while address:

@@ -119,6 +119,27 @@ def test_s5_a_released_name_can_be_taken_back_while_it_is_free(house: House) -> 
         edit(house, other, username="ada")
 
 
+def test_s12_an_edit_never_makes_the_primary_address_a_further_one(house: House) -> None:
+    number = house.create(emails=["x@example.com"])
+    assert edit(house, number, emails=["ADA@example.com", "x@example.com", "y@example.com"]).person.emails == (
+        "x@example.com",
+        "y@example.com",
+    )
+    user = edit(house, number, email="X@example.com")
+    assert (user.person.email, user.person.emails) == ("X@example.com", ("y@example.com",))
+    assert house.events()[-1]["after"] == {"email": "X@example.com", "emails": ["y@example.com"]}
+    user = edit(house, number, email="y@example.com", emails=["X@example.com", "y@example.com"])
+    assert (user.person.email, user.person.emails) == ("y@example.com", ("X@example.com",))
+
+
+def test_s12_further_addresses_of_a_directory_stay_when_another_becomes_primary(engine: Engine) -> None:
+    house = House(engine, managed={"corp": frozenset({"emails"})})
+    number = house.create(emails=["x@example.com"])
+    house.corp(number)
+    user = edit(house, number, email="x@example.com")
+    assert (user.person.email, user.person.emails) == ("x@example.com", ("x@example.com",))
+
+
 def test_s11_links_mailed_to_the_former_address_end(house: House) -> None:
     number = house.users.create(house.new(), password_hash=None, caller=BOSS).person.id
     assert len(house.table("links")) == 1

@@ -226,6 +226,15 @@ async def test_each_route_needs_its_permission(client: TestClient, host: FakeHos
         assert (await client.request(route.method, path, **sent)).status != 403, path
 
 
+async def test_a_merge_patch_may_be_called_one(client: TestClient, house: House) -> None:
+    path = f"{USERS}/{house.create()}"
+    patch = {"Content-Type": "application/merge-patch+json"}
+    answer = await client.patch(path, data=b'{"title": "Analyst"}', headers=patch)
+    assert (answer.status, (await answer.json())["title"]) == (200, "Analyst")
+    answer = await client.request("DELETE", path, data=b'{"reason": "no longer here"}', headers=patch)
+    assert await refused(answer) == (415, "unsupported_media_type")
+
+
 async def test_nobody_edits_their_own_roles(client: TestClient, host: FakeHost, house: House) -> None:
     number = house.create()
     secret = "s" * 43
@@ -251,6 +260,21 @@ async def test_s10_a_picture_is_served_as_what_it_is(client: TestClient, house: 
     assert (await (await client.get(f"{USERS}/{number}")).json())["avatar"] == path
     assert [(await client.delete(path)).status for _ in range(2)] == [204, 204]
     assert (await client.get(path)).status == 404
+
+
+async def test_a_picture_is_not_changed_by_who_knows_another(client: TestClient, house: House) -> None:
+    path = f"{USERS}/{house.create()}/avatar"
+    image = {"Content-Type": "image/png"}
+    first = (await client.put(path, data=PNG, headers=image)).headers["ETag"]
+    second = (await client.put(path, data=PNG + b"2", headers=image | {"If-Match": f'"other", {first}'})).headers["ETag"]
+    for tag in (first, f"W/{second}", '""', ""):
+        answer = await client.put(path, data=PNG, headers=image | {"If-Match": tag})
+        assert await refused(answer) == (412, "precondition_failed"), tag
+        assert await refused(await client.delete(path, headers={"If-Match": tag})) == (412, "precondition_failed"), tag
+    assert (await client.get(path)).headers["ETag"] == second
+    assert (await client.delete(path, headers={"If-Match": second})).status == 204
+    assert await refused(await client.put(path, data=PNG, headers=image | {"If-Match": second})) == (412, "precondition_failed")
+    assert (await client.put(path, data=PNG, headers=image | {"If-Match": "*"})).status == 204
 
 
 async def test_s10_what_is_no_picture_is_refused(client: TestClient, house: House) -> None:

@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestClient
 from pydantic import SecretStr
 
 from syncd.accounts.tokens import Token
-from syncd.errors import NotFoundError
+from syncd.errors import NotFoundError, UsageError
 from syncd.http.app import make_app
 from syncd.http.routing import Route
 from syncd.http.table import ROUTES
@@ -70,6 +70,10 @@ class FakeHost:
             stale_before=START - timedelta(minutes=15),
         )
         return assess(START, self._daemon(), (corp,), self.deliveries)
+
+    def require_directory(self, name: str | None) -> None:
+        if name not in (None, "corp"):
+            raise UsageError(f"no directory is called {name!r}")
 
     def now(self) -> datetime:
         return START

@@ -44,3 +44,11 @@ def test_the_audit_trail_and_the_login_attempts_are_listed_and_exported(synced: 
     assert synced.syncd("audit", "logins", "--output", "json").json() == {"items": [], "next": None}
     assert synced.syncd("audit", "export", "--format", "jsonl", "--logins").out == ""
     assert synced.syncd("audit", "export", "--format", "csv", "--logins", "--actor", "x").code == 2
+
+
+def test_a_directory_that_is_mistyped_is_not_one_of_which_there_is_nothing(synced: Site) -> None:  # noqa: F811
+    for command in (("runs", "list"), ("plan", "list"), ("roles", "identifiers"), ("users", "list")):
+        wrong = synced.syncd(*command, "--directory", "crop")
+        assert (wrong.code, wrong.out) == (2, ""), command
+        assert "no directory is called 'crop'; known: " in wrong.err
+    assert "no plan is or was held" in synced.syncd("plan", "list").out

@@ -173,6 +173,15 @@ async def test_runs_of_one_directory(host: FakeHost, client: TestClient, token: 
     assert page["next"] == f"{RUNS}?directory=hq&limit=1&before=3"
 
 
+@pytest.mark.parametrize("path", ["runs", "plans"])
+async def test_a_directory_that_is_mistyped_is_not_one_without_any(
+    client: TestClient, token: dict[str, str], path: str
+) -> None:
+    assert (await (await client.get(f"/api/v1/{path}?directory=corp", headers=token)).json())["items"] == []
+    answer = await client.get(f"/api/v1/{path}?directory=crop", headers=token)
+    assert (answer.status, (await problem(answer))["detail"]) == (400, "no directory is called 'crop'")
+
+
 @pytest.mark.parametrize(
     ("query", "pointer"),
     [("limit=0", "/limit"), ("limit=501", "/limit"), ("limit=ten", "/limit"), ("before=0", "/before"),

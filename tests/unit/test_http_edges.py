@@ -124,6 +124,45 @@ async def test_what_is_no_http_gets_no_version_either(client: TestClient) -> Non
     assert b"Python" not in answer
 
 
+LOGIN = b"POST /api/v1/sessions HTTP/1.1\r\nContent-Type: application/json\r\n"
+
+
+async def exchange(client: TestClient, request: bytes) -> tuple[bytes, dict[str, Any]]:
+    """What is answered to a request that no client library would send: its first line, and the problem."""
+    reader, writer = await asyncio.open_connection(client.host, client.port)
+    writer.write(request)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+    length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+    problem = json.loads(await reader.readexactly(length))
+    writer.close()
+    await writer.wait_closed()
+    return head.splitlines()[0], problem
+
+
+@pytest.mark.parametrize(
+    "head",
+    [LOGIN + b"Content-Encoding: gzip", b"GET /livez HTTP/1.1\r\nContent-Encoding: gzip"],
+)
+async def test_a_body_that_is_not_encoded_as_it_says_is_the_clients_fault(client: TestClient, head: bytes) -> None:
+    with capture_logs() as logs:
+        line, problem = await exchange(client, head + b"\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+    assert (line, problem["code"]) == (b"HTTP/1.1 400 Bad Request", "malformed_body")
+    assert [entry for entry in logs if entry["log_level"] == "error"] == []
+
+
+async def test_what_nobody_can_expect_is_a_problem_document(client: TestClient) -> None:
+    line, problem = await exchange(client, LOGIN + b"Host: x\r\nExpect: a miracle\r\nContent-Length: 2\r\n\r\n")
+    assert (line, problem["code"]) == (b"HTTP/1.1 417 Expectation Failed", "expectation_failed")
+    head = b"POST /nothing HTTP/1.1\r\nHost: x\r\nExpect: a miracle\r\nContent-Length: 0\r\n\r\n"
+    reader, writer = await asyncio.open_connection(client.host, client.port)
+    writer.write(head)
+    assert (await asyncio.wait_for(reader.readline(), 10)).startswith(b"HTTP/1.1 417 ")
+    writer.close()
+    await writer.wait_closed()
+    answer = await client.post("/api/v1/sessions", json={}, expect100=True)
+    assert answer.status == 422
+
+
 # ---------------------------------------------------------------- the table and the document
 def test_no_password_of_a_request_is_ever_written_out() -> None:
     """What is not a secret of pydantic's stands in logs, and in the digest that an idempotency key keeps."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from syncd.errors import ListenError
 from syncd.http.app import make_app
@@ -93,6 +95,30 @@ async def test_what_is_no_http_leaves_no_traceback_in_the_log(server: HttpServer
         scanner.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n")
         assert await status(server.url) == 200
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_a_body_that_is_not_encoded_as_it_says_leaves_no_traceback(
+    server: HttpServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    await server.start("127.0.0.1:0")
+    with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2]))) as client:
+        client.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}")
+        assert await status(server.url) == 200
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_a_client_that_breaks_off_is_no_fault_of_ours(server: HttpServer) -> None:
+    await server.start("127.0.0.1:0")
+    with capture_logs() as logs:
+        with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2]))) as client:
+            client.sendall(b"POST /api/v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Length: 200\r\n\r\n{")
+            assert await status(server.url) == 200
+        for _ in range(100):
+            if any(entry.get("path") == "/api/v1/sessions" for entry in logs):
+                break
+            await asyncio.sleep(0.05)
+    ended = [entry for entry in logs if entry.get("path") == "/api/v1/sessions"]
+    assert [(entry["event"], entry["log_level"], entry["status"]) for entry in ended] == [("request", "info", 400)]
 
 
 async def test_stopping_a_server_that_never_started_is_fine() -> None:

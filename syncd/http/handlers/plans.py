@@ -11,6 +11,7 @@ from aiohttp import web
 
 from syncd.http.blocking import STORE_CALLS
 from syncd.http.context import HOST, Plans
+from syncd.http.directories import require_directory
 from syncd.http.handlers.runs import RUNS
 from syncd.http.problems import InvalidRequestError
 from syncd.http.responses import json_response, link_to, next_page
@@ -41,6 +42,8 @@ async def list_plans(request: web.Request) -> web.Response:
     """Plans, newest first."""
     query = part_of(request, PlansQuery)
     found = await request.app[STORE_CALLS](partial(_find, request.app[HOST].plans, query), name="list plans")
+    if not found:
+        await require_directory(request, query.directory)
     items = [PlanResource.model_validate(plan) for plan in found[: query.limit]]
     following = next_page(PLANS, query, before=items[-1].id) if len(found) > query.limit else None
     return json_response(PlanPage(items=items, next=following), headers=link_to(following))

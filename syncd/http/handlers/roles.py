@@ -8,6 +8,7 @@ from aiohttp import web
 
 from syncd.http.blocking import STORE_CALLS
 from syncd.http.context import HOST
+from syncd.http.directories import require_directory
 from syncd.http.responses import json_response, link_to, next_page
 from syncd.http.routing import caller_of, etag_of, if_match, part_of
 from syncd.http.schemas_roles import (
@@ -96,6 +97,8 @@ async def list_role_identifiers(request: web.Request) -> web.Response:
         after=query.after,
     )
     page = await request.app[STORE_CALLS](look, name="list role identifiers")
+    if not page.items:
+        await require_directory(request, query.directory)
     following = next_page(IDENTIFIERS, query, after=page.next) if page.next else None
     items = [_identifier(each) for each in page.items]
     return json_response(RoleIdentifierPage(items=items, next=following), headers=link_to(following))

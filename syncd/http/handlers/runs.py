@@ -8,6 +8,7 @@ from aiohttp import web
 
 from syncd.http.blocking import STORE_CALLS
 from syncd.http.context import HOST
+from syncd.http.directories import require_directory
 from syncd.http.responses import json_response, link_to, next_page
 from syncd.http.routing import caller_of, part_of
 from syncd.http.schemas import DirectoryPath, RunPage, RunPath, RunResource, RunsQuery, SyncRequest
@@ -39,6 +40,8 @@ async def list_runs(request: web.Request) -> web.Response:
     # one more than asked for tells whether there is a next page
     fetch = partial(runs.list, directory=query.directory, limit=query.limit + 1, before_id=query.before)
     found = list(await request.app[STORE_CALLS](fetch, name="list runs"))
+    if not found:
+        await require_directory(request, query.directory)
     items = [RunResource.model_validate(run) for run in found[: query.limit]]
     following = next_page(RUNS, query, before=items[-1].id) if len(found) > query.limit else None
     return json_response(RunPage(items=items, next=following), headers=link_to(following))

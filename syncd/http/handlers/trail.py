@@ -10,6 +10,7 @@ from aiohttp import web
 
 from syncd.http.blocking import STORE_CALLS
 from syncd.http.context import HOST
+from syncd.http.directories import require_directory
 from syncd.http.problems import InvalidRequestError
 from syncd.http.responses import json_response, link_to, next_page
 from syncd.http.routing import part_of
@@ -34,6 +35,7 @@ async def list_audit(request: web.Request) -> web.StreamResponse:
     """Audit events, newest first."""
     query = part_of(request, AuditQuery)
     wanted = AuditFilter(**_wanted(query))
+    await require_directory(request, query.directory)
     if query.format != "json":
         return await _stream(request, query, wanted, file="audit")
     found = await _page(request, partial(_trail(request).audit, wanted), query)
@@ -46,6 +48,7 @@ async def list_login_attempts(request: web.Request) -> web.StreamResponse:
     """Login attempts, newest first."""
     query = part_of(request, AttemptsQuery)
     wanted = AttemptFilter(**_wanted(query))
+    await require_directory(request, query.directory)
     if query.format != "json":
         return await _stream(request, query, wanted, file="login-attempts")
     found = await _page(request, partial(_trail(request).attempts, wanted), query)

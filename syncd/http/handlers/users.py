@@ -85,14 +85,16 @@ async def get_avatar(request: web.Request) -> web.Response:
 async def put_avatar(request: web.Request) -> web.Response:
     """Set a user's picture."""
     data = await request.read()
-    put = partial(_avatars(request).put, part_of(request, UserPath).id, data, caller=caller_of(request))
+    if_match = _present_tags(request)
+    put = partial(_avatars(request).put, part_of(request, UserPath).id, data, caller=caller_of(request), if_match=if_match)
     avatar = await request.app[STORE_CALLS](put, name="put avatar")
     return web.Response(status=204, headers=_avatar_headers(avatar))
 
 
 async def delete_avatar(request: web.Request) -> web.Response:
     """Remove a user's picture."""
-    delete = partial(_avatars(request).delete, part_of(request, UserPath).id, caller=caller_of(request))
+    if_match = _present_tags(request)
+    delete = partial(_avatars(request).delete, part_of(request, UserPath).id, caller=caller_of(request), if_match=if_match)
     await request.app[STORE_CALLS](delete, name="delete avatar")
     return web.Response(status=204)
 
@@ -100,6 +102,13 @@ async def delete_avatar(request: web.Request) -> web.Response:
 def _avatar_headers(avatar: Avatar) -> dict[str, str]:
     """It may be kept, and is asked for again with its tag."""
     return {"ETag": f'"{avatar.digest}"', "Cache-Control": "private, no-cache"}
+
+
+def _present_tags(request: web.Request) -> set[str] | None:
+    """Tags of which If-Match asks for one; None without the header, or for `*`. A weak one is never the same (RFC 9110)."""
+    text = request.headers.get("If-Match", "*").strip()
+    tags = (tag.strip() for tag in text.split(","))
+    return None if text == "*" else {tag[1:-1] for tag in tags if len(tag) > 2 and tag[0] + tag[-1] == '""'}
 
 
 def _tags(header: str) -> set[str]:

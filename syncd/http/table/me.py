@@ -61,6 +61,7 @@ ROUTES: tuple[Route, ...] = (
         max_body=10_485_760,
         responses={204: ("Set.", None)},
         problems={409: "A directory decides it.", 422: "It is no PNG, JPEG, GIF or WebP picture."},
+        versioned=True,
     ),
     Route(
         method="DELETE",
@@ -71,6 +72,7 @@ ROUTES: tuple[Route, ...] = (
         tag="me",
         responses={204: ("There is none now.", None)},
         problems={409: "A directory decides it."},
+        versioned=True,
     ),
     Route(
         method="GET",

@@ -101,5 +101,6 @@ ROUTES: tuple[Route, ...] = (
         tag="roles",
         query=IdentifiersQuery,
         responses={200: ("A page of role identifiers.", RoleIdentifierPage)},
+        problems={400: "No directory is called so."},
     ),
 )

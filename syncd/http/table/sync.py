@@ -109,6 +109,7 @@ ROUTES: tuple[Route, ...] = (
         tag="runs",
         query=RunsQuery,
         responses={200: ("A page of runs.", RunPage)},
+        problems={400: "No directory is called so."},
     ),
     Route(
         method="GET",
@@ -129,6 +130,7 @@ ROUTES: tuple[Route, ...] = (
         tag="plans",
         query=PlansQuery,
         responses={200: ("A page of plans.", PlanPage)},
+        problems={400: "No directory is called so."},
     ),
     Route(
         method="GET",

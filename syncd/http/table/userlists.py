@@ -100,6 +100,7 @@ ROUTES: tuple[Route, ...] = (
         query=AuditQuery,
         responses={200: ("A page of events; with another `format` all of them.", AuditPage)},
         alternatives=("text/csv", "application/jsonl"),
+        problems={400: "No directory is called so."},
     ),
     Route(
         method="GET",
@@ -111,5 +112,6 @@ ROUTES: tuple[Route, ...] = (
         query=AttemptsQuery,
         responses={200: ("A page of attempts; with another `format` all of them.", LoginAttemptPage)},
         alternatives=("text/csv", "application/jsonl"),
+        problems={400: "No directory is called so."},
     ),
 )

@@ -96,6 +96,7 @@ ROUTES: tuple[Route, ...] = (
         max_body=10_485_760,
         responses={204: ("Set.", None)},
         problems={409: "A directory decides it.", 422: "It is no PNG, JPEG, GIF or WebP picture."},
+        versioned=True,
     ),
     Route(
         method="DELETE",
@@ -107,6 +108,7 @@ ROUTES: tuple[Route, ...] = (
         params=UserPath,
         responses={204: ("There is none now.", None)},
         problems={409: "A directory decides it."},
+        versioned=True,
     ),
     Route(
         method="GET",
