@@ -156,6 +156,7 @@ class LoginService:
             created_at=now,
             expires_at=now + parse_duration(self.settings.session_lifetime),
             origin=replace(tried.origin, user_agent=stored_text(tried.origin.user_agent or "", 255) or None),
+            password_id=subject.password_id if directory is None else None,
         )
         begun = self.store.succeed(session, self._attempt(tried, codes.ACCEPTED, subject, directory))
         if isinstance(begun, tuple):
