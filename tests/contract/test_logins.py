@@ -413,6 +413,20 @@ def test_s41_a_lock_that_comes_while_the_password_is_looked_at_holds(people: Peo
     assert people.row(anna).failed_logins == LIMIT
 
 
+def test_s41_the_last_guess_locks_also_when_the_account_is_disabled_while_it_is_looked_at(people: People, site: Runtime) -> None:
+    """Else the counter would be full and the account open: the next right password would be what locks it."""
+    anna = people.of_directory("anna", ANNA, failed_logins=LIMIT - 1)
+
+    class Slow(FakeDirectory):
+        def check(self, dn: str, *, entry_id: str, password: SecretStr) -> BindResult:
+            people.set(anna, enabled=False)
+            return BindResult(answer=Answer.ACCEPTED)
+
+    refused(site, "anna", directory=Slow())
+    assert (people.row(anna).auth_status, people.row(anna).failed_logins) == ("locked", LIMIT)
+    assert people.outcomes() == ["disabled"]
+
+
 def test_s46_a_password_that_is_changed_while_the_former_one_is_looked_at_holds(people: People, site: Runtime) -> None:
     anna = people.manual("anna")
     hasher = site.management.login.hasher
