@@ -148,9 +148,7 @@ class LoginService:
         return BindResult(answer=Answer.ACCEPTED, expires_in=self._local_expiry(subject))
 
     # ------------------------------------------------------------ how it ends
-    def _begin(
-        self, tried: _Try, subject: LoginSubject, result: BindResult, directory: str | None, *, slot: int
-    ) -> LoggedIn:
+    def _begin(self, tried: _Try, subject: LoginSubject, result: BindResult, directory: str | None, *, slot: int) -> LoggedIn:
         secret, now = new_secret(), self.clock.now()
         session = NewSession(
             user_id=subject.user_id,
@@ -164,8 +162,8 @@ class LoginService:
         if isinstance(begun, tuple):
             # locked or disabled while the password was looked at; the guess stays counted, and locks at the limit
             outcome, by = outcome_of(begun[0])
-            attempt = self._attempt(tried, outcome, subject, by)
-            self.failures.failed(subject, slot=slot, attempt=attempt, caller=replace(ITSELF, request_id=tried.origin.request_id))
+            caller = replace(ITSELF, request_id=tried.origin.request_id)
+            self.failures.failed(subject, slot=slot, attempt=self._attempt(tried, outcome, subject, by), caller=caller)
             raise LoginRefusedError
         return LoggedIn(
             token=token_text(TokenKind.SESSION, begun.id, secret),

@@ -413,7 +413,7 @@ def test_s41_a_lock_that_comes_while_the_password_is_looked_at_holds(people: Peo
     assert people.row(anna).failed_logins == LIMIT
 
 
-def test_s41_the_last_guess_locks_also_when_the_account_is_disabled_while_it_is_looked_at(people: People, site: Runtime) -> None:
+def test_s41_the_last_guess_locks_also_when_the_account_is_disabled_meanwhile(people: People, site: Runtime) -> None:
     """Else the counter would be full and the account open: the next right password would be what locks it."""
     anna = people.of_directory("anna", ANNA, failed_logins=LIMIT - 1)
 
