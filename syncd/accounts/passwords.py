@@ -8,6 +8,7 @@ OpaqueString (`prepared`).
 from __future__ import annotations
 
 import enum
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -108,8 +109,8 @@ def _special(character: str) -> bool:
 # ---------------------------------------------------------------- names
 def is_name(password: str, names: Iterable[str]) -> bool:
     """Whether a password is somebody's name with at most digits and signs around it: `Smith2026!` for Smith."""
-    whole, core = _letters_and_digits(password), _core(password)
-    return any(whole == name or (core == name and len(name) >= MIN_NAME) for name in name_forms(names))
+    whole = _letters_and_digits(password)
+    return any(whole == name or (len(name) >= MIN_NAME and _digits_around(name, whole)) for name in name_forms(names))
 
 
 def name_forms(names: Iterable[str]) -> frozenset[str]:
@@ -126,11 +127,9 @@ def _letters_and_digits(text: str) -> str:
     return "".join(character for character in fold(text) if character.isalnum())
 
 
-def _core(text: str) -> str:
-    """Without the digits and signs at both ends."""
-    letters = _letters_and_digits(text)
-    inside = [place for place, character in enumerate(letters) if not character.isdecimal()]
-    return letters[inside[0] : inside[-1] + 1] if inside else letters
+def _digits_around(name: str, whole: str) -> bool:
+    """Whether it is the name, which may itself begin or end with digits, with nothing but digits before and after it."""
+    return not name.isdecimal() and re.fullmatch(rf"\d*{re.escape(name)}\d*", whole) is not None
 
 
 # ---------------------------------------------------------------- in words

@@ -66,6 +66,8 @@ class LoginSubject:
     # of their local password, and since when they have it
     hash: str | None = None
     hash_set_at: datetime | None = None
+    # its row's number, which stays when the hash is renewed
+    password_id: int | None = None
 
     def __repr__(self) -> str:
         return f"LoginSubject(user_id={self.user_id})"

@@ -111,6 +111,8 @@ class NewSession:
     created_at: datetime
     expires_at: datetime
     origin: Origin
+    # the local password that was right, which must still be the present one; None: a directory's was
+    password_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

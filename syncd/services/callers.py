@@ -22,6 +22,8 @@ log = structlog.get_logger("syncd.login")
 
 # when something was last used is written no more often
 SEEN_EVERY = timedelta(minutes=1)
+# of a session, so many times at least in `login.session_idle`: what is not written does not keep it alive
+_SEEN_TIMES = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +53,15 @@ class CallerService:
     def _alive(self, kind: TokenKind, found: Credential, *, now: datetime) -> bool:
         if not found.usable or (found.expires_at is not None and now >= found.expires_at):
             return False
-        idle = parse_duration(self.settings.session_idle)
-        return kind is TokenKind.KEY or (found.used_at is not None and now < found.used_at + idle)
+        return kind is TokenKind.KEY or (found.used_at is not None and now < found.used_at + self._idle)
+
+    @property
+    def _idle(self) -> timedelta:
+        return parse_duration(self.settings.session_idle)
 
     def _seen(self, token: Token, found: Credential, *, now: datetime) -> None:
-        if found.used_at is not None and now - found.used_at < SEEN_EVERY:
+        every = SEEN_EVERY if token.kind is TokenKind.KEY else min(SEEN_EVERY, self._idle / _SEEN_TIMES)
+        if found.used_at is not None and now - found.used_at < every:
             return
         try:
             self.store.seen(token.kind, token.id, at=now)

@@ -95,7 +95,7 @@ class KeyService:
             raise UnfitValueError("the end of a key lies in the future")
         if latest is not None and wanted > latest:
             raise UnfitValueError(
-                f"a key lives for {self.max_lifetime} at most, until {latest:%Y-%m-%d %H:%M} UTC",
+                f"a key that is made now ends by {latest:%Y-%m-%d %H:%M} UTC",
                 advice="`api_keys.max_lifetime` says so; leave the end out for the latest one.",
             )
         return wanted

@@ -111,7 +111,7 @@ class LoginService:
         if expired is not None:
             self.store.withdraw(subject.user_id, self._attempt(tried, expired[0], subject, expired[1]))
             raise PasswordExpiredError
-        return self._begin(tried, subject, result, directory)
+        return self._begin(tried, subject, result, directory, slot=slot)
 
     def _verified(self, tried: _Try, subject: LoginSubject, way: Way) -> tuple[BindResult, str | None]:
         """The answer, and the directory that gave it."""
@@ -148,7 +148,7 @@ class LoginService:
         return BindResult(answer=Answer.ACCEPTED, expires_in=self._local_expiry(subject))
 
     # ------------------------------------------------------------ how it ends
-    def _begin(self, tried: _Try, subject: LoginSubject, result: BindResult, directory: str | None) -> LoggedIn:
+    def _begin(self, tried: _Try, subject: LoginSubject, result: BindResult, directory: str | None, *, slot: int) -> LoggedIn:
         secret, now = new_secret(), self.clock.now()
         session = NewSession(
             user_id=subject.user_id,
@@ -156,12 +156,14 @@ class LoginService:
             created_at=now,
             expires_at=now + parse_duration(self.settings.session_lifetime),
             origin=replace(tried.origin, user_agent=stored_text(tried.origin.user_agent or "", 255) or None),
+            password_id=subject.password_id if directory is None else None,
         )
         begun = self.store.succeed(session, self._attempt(tried, codes.ACCEPTED, subject, directory))
         if isinstance(begun, tuple):
-            # locked or disabled while the password was looked at; the guess stays counted
+            # locked or disabled while the password was looked at; the guess stays counted, and locks at the limit
             outcome, by = outcome_of(begun[0])
-            self.store.note(self._attempt(tried, outcome, subject, by))
+            caller = replace(ITSELF, request_id=tried.origin.request_id)
+            self.failures.failed(subject, slot=slot, attempt=self._attempt(tried, outcome, subject, by), caller=caller)
             raise LoginRefusedError
         return LoggedIn(
             token=token_text(TokenKind.SESSION, begun.id, secret),

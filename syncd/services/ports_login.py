@@ -51,7 +51,8 @@ class LoginStore(Protocol):
         """Only keep the attempt."""
 
     def succeed(self, session: NewSession, attempt: LoginAttempt) -> Session | tuple[str, ...]:
-        """Begin a session, with the counter at 0 and the attempt kept; or why not, if the gate has closed meanwhile."""
+        """Begin a session, with the counter at 0 and the attempt kept; or why not, if the gate has closed meanwhile, or the
+        local password is no longer theirs (`wrong_password`)."""
 
     def zero(self, user_id: int) -> None:
         """The counter to 0, unless the account is locked."""

@@ -20,6 +20,7 @@ from syncd.store.engine import read, write
 from syncd.store.gate import reasons_of
 from syncd.store.journal import Journal
 from syncd.store.linked import unsettle
+from syncd.store.passwords import left_to_directory
 from syncd.store.relink import entry_named
 from syncd.store.userrows import locked_user, require_version, touch_user
 
@@ -80,14 +81,17 @@ class SqlActions:
             row = locked_user(connection, user_id)
             if row.break_glass == on:
                 return False
-            touch_user(connection, user_id, at=at, break_glass=on)
+            after: dict[str, Any] = {"break_glass": on}
+            if not on and not row.manual:
+                after |= left_to_directory(row)
+            touch_user(connection, user_id, at=at, **after)
             if not on:
                 # what the directory says meanwhile comes with its next run
                 unsettle(connection, [user_id])
-            before, after = {"break_glass": row.break_glass}, {"break_glass": on}
-            Journal(connection, caller=caller, at=at).note(
-                "user.updated", "user", user_id, before=before, after=after, reason=reason
-            )
+            before = {name: getattr(row, name) for name in after}
+            journal = Journal(connection, caller=caller, at=at)
+            journal.note("user.updated", "user", user_id, before=before, after=after, reason=reason)
+            announce(connection, [user_id], journal=journal)
         return True
 
     def entry_owner(self, directory: str, *, dn: str | None, entry_id: str | None) -> int | None:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, Row, case, insert, or_, select, updat
 
 from syncd.accounts.standing import Lockout, LoginSubject
 from syncd.model.caller import Caller
-from syncd.model.login import LoginAttempt, NewSession, Session
+from syncd.model.login import WRONG_PASSWORD, LoginAttempt, NewSession, Session
 from syncd.model.text import fold
 from syncd.store import schema as t
 from syncd.store.announce import announce
@@ -97,12 +97,15 @@ class SqlLogins:
 
     # ------------------------------------------------------------ in the end
     def succeed(self, session: NewSession, attempt: LoginAttempt) -> Session | tuple[str, ...]:
-        """The gate is asked again with the person's row held: what closed it while the password was looked at holds."""
+        """The gate is asked again with the person's row held: what closed it while the password was looked at holds, and so
+        does a new password."""
         at = session.created_at
         with write(self._engine, ordered=False) as connection:
             held = _held(connection, session.user_id)
             subject = _subject(connection, session.user_id) if held is not None else None
             reasons = subject.gate.reasons(at) if subject is not None else ("gone",)
+            if subject is not None and session.password_id not in (None, subject.password_id):
+                reasons = reasons or (WRONG_PASSWORD,)
             if reasons:
                 return reasons
             counted = {"failed_logins": 0, "last_login_at": at, "login_count": _users.login_count + 1}
@@ -186,8 +189,8 @@ def _subject(connection: Connection, user_id: int) -> LoginSubject | None:
     if not rows:
         return None
     passwords = t.passwords.c
-    newest = select(passwords.hash, passwords.set_at).where(passwords.user_id == user_id).order_by(passwords.id.desc())
-    password = connection.execute(newest.limit(1)).one_or_none()
+    newest = select(passwords.id, passwords.hash, passwords.set_at).where(passwords.user_id == user_id)
+    password = connection.execute(newest.order_by(passwords.id.desc()).limit(1)).one_or_none()
     first = rows[0]
     return LoginSubject(
         user_id=first.id,
@@ -200,4 +203,5 @@ def _subject(connection: Connection, user_id: int) -> LoginSubject | None:
         gate=gate_facts(rows),
         hash=password.hash if password else None,
         hash_set_at=password.set_at if password else None,
+        password_id=password.id if password else None,
     )

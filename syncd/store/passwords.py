@@ -46,6 +46,12 @@ def void_password(connection: Connection, user_id: int) -> None:
         connection.execute(insert(t.passwords).values(user_id=user_id, hash=VOID, set_at=present.set_at))
 
 
+def left_to_directory(user: Row[Any]) -> dict[str, str]:
+    """What changes of a row of `locked_user` whose password is a directory's from now on: here none is awaited any more, and
+    none could be saved."""
+    return {"auth_status": "active"} if user.auth_status in WAITING else {}
+
+
 def save_password(
     journal: Journal, user: Row[Any], hashed: str, *, keep: int, mail: NewMail | None, reason: str | None
 ) -> None:

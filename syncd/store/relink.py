@@ -22,6 +22,7 @@ from syncd.store.engine import write
 from syncd.store.journal import Journal
 from syncd.store.lease import fence
 from syncd.store.linked import unsettle
+from syncd.store.passwords import left_to_directory
 from syncd.store.purge import delete_users
 from syncd.store.searchrows import refresh_search
 from syncd.store.userrows import locked_user, touch_user
@@ -46,7 +47,9 @@ class SqlLinkStore:
             source = locked_user(connection, found.user_id)
             _require_linkable(connection, target, source, found, directory=directory)
             _move(connection, found, target.id)
-            values = {"manual": False} if target.manual else {}
+            values: dict[str, Any] = {"manual": False} if target.manual else {}
+            if target.manual and not target.break_glass:
+                values |= left_to_directory(target)
             touch_user(connection, target.id, at=at, **values)
             what = _leave(connection, source, journal=journal)
             unsettle(connection, [target.id, source.id])

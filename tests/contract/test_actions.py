@@ -29,6 +29,7 @@ from syncd.store import schema as t
 from syncd.store.actions import SqlActions
 from tests.contract.company import rows
 from tests.fakes.edge import FakeClock
+from tests.fakes.logins import People
 from tests.fakes.management import ADMIN, FakeCeiling, FakeDoer, FakeFinder
 from tests.fakes.people_rows import NOON, Rows, later
 
@@ -325,6 +326,15 @@ def test_an_entry_is_linked_only_by_somebody_above_both_ends(office: Office) -> 
     with pytest.raises(UsageError):
         office.actions.link(ben, directory="corp", dn="no dn", entry_id=None, caller=ADMIN, reason=WHY)
     assert office.links.calls == []
+
+
+@pytest.mark.parametrize("status", ["reset", "expired", "locked"])
+def test_no_password_of_ours_is_awaited_of_whoever_is_no_break_glass_account_any_more(office: Office, status: str) -> None:
+    people = People(office.engine)
+    anna = people.of_directory("anna", "uid=anna,dc=x", break_glass=True, auth_status=status)
+    assert office.actions.break_glass(anna, on=False, caller=ADMIN, reason=WHY)
+    now = "locked" if status == "locked" else "active"
+    assert (people.row(anna).auth_status, people.row(anna).has_access) == (now, now == "active")
 
 
 def test_the_entry_that_is_present_is_the_one_that_is_meant(office: Office) -> None:

@@ -98,6 +98,17 @@ async def test_s84_many_entries_change_hands_each_with_a_result(bureau: Bureau) 
     assert bureau.epoch() == 1, "the lease is taken once"
 
 
+@pytest.mark.parametrize("status", ["reset", "expired", "locked"])
+async def test_s84_no_password_of_ours_is_awaited_of_whom_a_directory_has_now(bureau: Bureau, status: str) -> None:
+    """Nobody could save one any more (S86), so an invited user who is linked could never log in."""
+    anna = bureau.people.manual("anna", hashed=None, auth_status=status)
+    bureau.entry("anna.berg")
+    answered, body = await bureau.post(LINK, {"rows": [{"id": anna, "entry_id": "e-anna.berg"}]})
+    assert (answered, body["changed"]) == (200, 1)
+    now = "locked" if status == "locked" else "active"
+    assert (bureau.people.row(anna).auth_status, bureau.people.row(anna).has_access) == (now, now == "active")
+
+
 async def test_s84_many_are_unlinked_each_with_a_result(bureau: Bureau) -> None:
     ben, only, none = bureau.entry("ben"), bureau.entry("only"), bureau.people.manual("none")
     bureau.people.rows.identity(ben, bureau.people.rows.directory("hq"), "uid=ben,dc=hq", entry_id="hq-ben")

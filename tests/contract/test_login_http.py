@@ -181,6 +181,19 @@ async def test_last_use_is_written_once_a_minute(people: People, start: Start, c
     assert seen[-1] == clock.now()
 
 
+async def test_a_session_that_is_used_all_the_time_lives_on_however_short_the_idle_time(
+    people: People, start: Start, clock: FakeClock
+) -> None:
+    people.manual("anna")
+    client = await start(login={"session_idle": "1m"})
+    token = await token_of(client, "anna")
+    for _ in range(20):
+        clock.advance(seconds=7)
+        assert await status(client, token) == 200
+    clock.advance(seconds=60)
+    assert await status(client, token) == 401
+
+
 ENDINGS: dict[str, Callable[[Runtime, int], object]] = {
     "disable": lambda site, user: site.management.actions.act(Action.DISABLE, user, caller=ADMINISTRATOR, reason="has left"),
     "reset": lambda site, user: site.management.actions.act(Action.RESET_PASSWORD, user, caller=ADMINISTRATOR, reason="leaked"),

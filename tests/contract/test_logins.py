@@ -16,7 +16,7 @@ from sqlalchemy import Engine, delete, insert
 from syncd.accounts.tokens import TokenKind, parse_token
 from syncd.bootstrap import Runtime
 from syncd.errors import LoginRefusedError, LoginUnavailableError, PasswordExpiredError, SyncdError, WrongPasswordError
-from syncd.model.caller import ITSELF
+from syncd.model.caller import ITSELF, Caller
 from syncd.model.login import Answer, BindResult, LoggedIn
 from syncd.model.trail import AttemptFilter
 from syncd.services.login import LoginService
@@ -30,6 +30,7 @@ ANNA = "uid=anna,ou=people,dc=example,dc=com"
 LIMIT = 10
 # of many at once each waits for its turn, on a machine that may be busy
 PATIENT = {"bind_timeout": "60s"}
+ADMINISTRATOR = Caller(name="administrator", everything=True)
 
 
 @pytest.fixture
@@ -412,6 +413,43 @@ def test_s41_a_lock_that_comes_while_the_password_is_looked_at_holds(people: Peo
     refused(site, "anna", directory=Slow())
     assert (people.sessions(anna), people.outcomes()) == (0, ["locked"])
     assert people.row(anna).failed_logins == LIMIT
+
+
+def test_s41_the_last_guess_locks_also_when_the_account_is_disabled_meanwhile(people: People, site: Runtime) -> None:
+    """Else the counter would be full and the account open: the next right password would be what locks it."""
+    anna = people.of_directory("anna", ANNA, failed_logins=LIMIT - 1)
+
+    class Slow(FakeDirectory):
+        def check(self, dn: str, *, entry_id: str, password: SecretStr) -> BindResult:
+            people.set(anna, enabled=False)
+            return BindResult(answer=Answer.ACCEPTED)
+
+    refused(site, "anna", directory=Slow())
+    assert (people.row(anna).auth_status, people.row(anna).failed_logins) == ("locked", LIMIT)
+    assert people.outcomes() == ["disabled"]
+
+
+def test_s46_a_password_that_is_changed_while_the_former_one_is_looked_at_holds(people: People, site: Runtime) -> None:
+    anna = people.manual("anna")
+    hasher = site.management.login.hasher
+
+    class Slow:
+        """Looks at the former password for so long that there is a new one."""
+
+        def verify(self, hashed: str | None, password: str) -> bool:
+            site.management.passwords.set_password(anna, "Other-Secret-1", caller=ADMINISTRATOR)
+            return hasher.verify(hashed, password)
+
+        def outdated(self, hashed: str) -> bool:
+            return hasher.outdated(hashed)
+
+        def hash(self, password: str) -> str:
+            return hasher.hash(password)
+
+    with pytest.raises(LoginRefusedError):
+        service(site, hasher=Slow()).login("anna", SecretStr(GOOD), origin=ORIGIN)
+    assert (people.sessions(anna), people.outcomes(), people.row(anna).failed_logins) == (0, ["wrong_password"], 1)
+    assert log_in(site, "anna", "Other-Secret-1").session.user_id == anna
 
 
 @pytest.mark.parametrize("answer", [Answer.ACCEPTED, Answer.WRONG, Answer.UNAVAILABLE])

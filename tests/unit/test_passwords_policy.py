@@ -113,6 +113,12 @@ def test_s6_what_only_holds_a_name_is_a_password(password: str) -> None:
     assert not is_name(password, ("anna.smith", "anna.s@example.com", "Anna", "Smith", "Al", ""))
 
 
+@pytest.mark.parametrize("password", ["anna7", "Anna7-2026", "!2026Anna7", "7anna7"])
+def test_s6_a_name_that_ends_with_a_digit_is_no_password_with_more_of_them(password: str) -> None:
+    assert is_name(password, ("anna7",))
+    assert not is_name("Anna-2026", ("anna7",))
+
+
 def test_s6_a_name_of_digits_is_no_password() -> None:
     assert is_name("100234", ("100234",))
     assert not is_name("1002345", ("100234",))
