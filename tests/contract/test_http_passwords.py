@@ -400,6 +400,12 @@ async def test_the_page_is_limited_and_says_when_to_come_again(site: Open) -> No
     assert (status, "try again" in text) == (429, True)
 
 
+async def test_s51_made_up_links_are_limited_on_the_page_too(site: Open) -> None:
+    here = await site(per_address=2)
+    tries = [(await send(here, f"syncd_l_{number}_{'x' * 43}", NEW))[0] for number in (7, 8, 9)]
+    assert tries == [410, 410, 429]
+
+
 async def test_s51_no_token_of_a_link_is_logged(site: Open) -> None:
     here = await site()
     token = here.link()

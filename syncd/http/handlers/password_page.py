@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from syncd.errors import LinkInvalidError, SyncdError, TooManyRequestsError, WeakPasswordError
 from syncd.http.blocking import STORE_CALLS
 from syncd.http.context import HOST
-from syncd.http.handlers.passwords import redeem
+from syncd.http.handlers.passwords import admit, redeem
 from syncd.http.pages import page
 from syncd.model.password import LinkPurpose
 from syncd.services.password_links import LinkView
@@ -48,6 +48,7 @@ async def send_password_page(request: web.Request) -> web.Response:
     fields = await _fields(request)
     token, password = fields.get("token", ""), fields.get("new_password", "")
     try:
+        admit(request, token)
         view = await _look(request, token)
         if password != fields.get("repeated", ""):
             return _form(request, token, view, error="The two passwords are not the same.")

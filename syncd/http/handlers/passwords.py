@@ -165,14 +165,14 @@ async def forget_password(request: web.Request) -> web.Response:
 async def redeem_link(request: web.Request) -> web.Response:
     """Set a password by a link."""
     wanted = part_of(request, LinkRedemption)
+    admit(request, wanted.token.get_secret_value())
     await redeem(request, wanted.token, wanted.new_password)
     return web.Response(status=204)
 
 
 async def redeem(request: web.Request, token: SecretStr, password: SecretStr) -> None:
-    """Use up a link, for the API and the page. Raises LinkInvalidError, WeakPasswordError, TooManyRequestsError."""
+    """Use up a link, for the API and the page, which have admitted the request. Raises LinkInvalidError, WeakPasswordError."""
     secrets = token.get_secret_value(), password.get_secret_value()
-    admit(request, secrets[0])
     await slowly(request, partial(_management(request).password_links.redeem, *secrets, caller=caller_of(request)))
 
 
