@@ -30,6 +30,7 @@ def list_plans(
     """List plans that are or were held, newest first."""
     invocation = of(context)
     with invocation.runtime() as runtime:
+        runtime.management.lists.require_directory(directory)
         found = runtime.plans.list(directory=directory, limit=limit + 1, before_id=before)
     make = planviews.held_json if invocation.format is Format.JSON else planviews.held_row
     print_older(invocation.printer, planviews.PLANS, found, make, limit=limit)

@@ -151,6 +151,7 @@ def identifiers(
     """List what directories call a role, and the roles of the store it is mapped to."""
     invocation = of(context)
     with invocation.runtime() as runtime:
+        runtime.management.lists.require_directory(directory)
         found = runtime.management.roles.identifiers(directory)
     rows: list[dict[str, Any]] = [
         {

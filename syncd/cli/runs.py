@@ -25,6 +25,7 @@ def list_runs(
     """List runs, newest first."""
     invocation = of(context)
     with invocation.runtime() as runtime:
+        runtime.management.lists.require_directory(directory)
         found = runtime.runs.list(directory=directory, limit=limit + 1, before_id=before)
     print_older(invocation.printer, RUNS, found, run_json if invocation.format is Format.JSON else run_row, limit=limit)
 

@@ -67,7 +67,7 @@ class UserListService:
         unit: int | None = None,
     ) -> UserFilter:
         """Whom a list shows. Raises FilterError, UsageError for a directory that is not known, StoreError."""
-        self._require_directory(directory)
+        self.require_directory(directory)
         return UserFilter(
             state=view, directory=directory, text=search, role=role, group=group, organization=organization, unit=unit,
             condition=parse_filter(filter, custom=self.custom_fields) if filter else None,
@@ -88,8 +88,8 @@ class UserListService:
         """How many a list shows altogether. Raises StoreError."""
         return self.store.count_users(wanted)
 
-    def _require_directory(self, name: str | None) -> None:
-        """A name that is mistyped must not look like a directory without people."""
+    def require_directory(self, name: str | None) -> None:
+        """A name that is mistyped must not look like a directory that brought nothing. Raises UsageError, StoreError."""
         if name is None or name in self.directories:
             return
         known = {*self.directories, *self.store.directories()}
