@@ -9,11 +9,9 @@ import typer
 
 from syncd.cli.invocation import caller, of
 from syncd.cli.output import Table, plain
-from syncd.errors import NotFoundError, UsageError
-from syncd.model.text import fold
+from syncd.cli.structure import number_of
 
 if TYPE_CHECKING:
-    from syncd.bootstrap import Runtime
     from syncd.model.apikey import ApiKey
 
 app = typer.Typer(help="API keys of people, one for each organization.", no_args_is_help=True)
@@ -49,7 +47,9 @@ def create(
     context: typer.Context,
     *,
     user: Who,
-    organization: Annotated[str, typer.Option(help="What it is for: an organization's name, or its number as `id:7`.")],
+    organization: Annotated[
+        str, typer.Option(help="What it is for: an organization's name or number; `name:7` names the kind.")
+    ],
     name: Annotated[str, typer.Option(help="What to know it by.")] = "",
     expires: Annotated[
         datetime | None,
@@ -61,7 +61,7 @@ def create(
     with invocation.runtime() as runtime:
         made = runtime.management.keys.create(
             runtime.queries.user(user).id,
-            organization_id=_organization(runtime, organization),
+            organization_id=number_of(organization, runtime.management.organizations.by_name, "organization"),
             name=name,
             expires_at=expires and expires.replace(tzinfo=UTC),
             caller=caller(),
@@ -95,18 +95,6 @@ def revoke(
         invocation.printer.text(f"key {ended.id} for {ended.organization} is useless now")
     else:
         invocation.printer.record(_row(ended))
-
-
-def _organization(runtime: Runtime, text: str) -> int:
-    """Its number."""
-    if text.startswith("id:"):
-        if not text[3:].isdecimal():
-            raise UsageError(f"{text!r} is no number of an organization")
-        return int(text[3:])
-    for organization in runtime.queries.organizations():
-        if fold(organization.name) == fold(text):
-            return organization.id
-    raise NotFoundError(f"no organization is called {text!r}")
 
 
 def _row(key: ApiKey) -> dict[str, Any]:

@@ -176,7 +176,8 @@ def hoisted(words: Sequence[str]) -> list[str]:
         if word == "--":
             rest += [word, *pending]
             break
-        glued = word.startswith("-c") and len(word) > 2
+        # `--sort -created` is no `-c reated`
+        glued = word.startswith("-c") and len(word) > 2 and rest[-1:] != ["--sort"]
         takes_value = False if glued else GLOBAL_OPTIONS.get(word.partition("=")[0])
         if takes_value is None:
             rest.append(word)

@@ -8,8 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from syncd.http.schemas import Resource, Strict
+from syncd.model.events import TYPE_PATTERN
 
-_TYPES = r"^(\*|[a-z_]+\.(\*|[a-z_]+))(,(\*|[a-z_]+\.(\*|[a-z_]+)))*$"
+_TYPE = TYPE_PATTERN.pattern.replace("(?:", "(")
+_TYPES = rf"^({_TYPE})(,({_TYPE}))*$"
 
 
 # ---------------------------------------------------------------- in

@@ -27,7 +27,7 @@ _UNTOLD = frozenset({"user.invited", "user.password_forgotten"})
 _NEVER = frozenset({"password", "hash", "digest", "secret", "token"})
 
 # "access.revoked", "user.*", "*"
-TYPE_PATTERN = re.compile(r"\*|[a-z_]+\.(?:\*|[a-z_]+)")
+TYPE_PATTERN = re.compile(rf"\*|(?:{'|'.join(sorted(FAMILIES))})\.(?:\*|[a-z_]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -153,6 +153,9 @@ def test_s43_s45_keys(run: Run, database: Engine, people: dict[str, int]) -> Non
     assert token not in listed.out
     second = run("keys", "create", "ben", "--organization", f"id:{item['organization_id']}", "--output", "json").json()
     assert second["replaced"] == item["id"]
+    for named in (str(item["organization_id"]), "name:ACME"):
+        first, second = second, run("keys", "create", "ben", "--organization", named, "--output", "json").json()
+        assert (second["organization"], second["replaced"]) == ("Acme", first["id"])
     assert run("keys", "revoke", "ben", str(item["id"]), *WHY).code == 1
     ended = run("keys", "revoke", "ben", str(second["id"]), *WHY)
     assert (ended.code, ended.out) == (0, f"key {second['id']} for Acme is useless now\n")
@@ -160,7 +163,7 @@ def test_s43_s45_keys(run: Run, database: Engine, people: dict[str, int]) -> Non
     assert run("keys", "list", "ben").out == "no keys\n"
 
 
-@pytest.mark.parametrize("organization", ["Nowhere", "id:4711", "id:x"])
+@pytest.mark.parametrize("organization", ["Nowhere", "id:4711", "4711", "id:x"])
 def test_s43_no_key_without_an_organization(run: Run, people: dict[str, int], organization: str) -> None:
     done = run("keys", "create", "ben", "--organization", organization)
     assert done.code in (1, 2)

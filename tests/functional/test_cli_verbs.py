@@ -371,6 +371,13 @@ def test_an_unknown_directory_is_told(site: Site) -> None:
     assert result.err.startswith("error: no directory is called 'corpo'; configured: corp")
 
 
+@pytest.mark.parametrize("words", ["runs list", "plan list", "roles identifiers", "users list"])
+def test_a_mistyped_directory_is_no_empty_list(synced: Site, words: str) -> None:
+    result = synced.syncd(*words.split(), "--directory", "corpo")
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("error: no directory is called 'corpo'; known: corp")
+
+
 def test_there_is_a_progress_bar_on_a_terminal_only(site: Site) -> None:
     code, shown = on_a_terminal(["-c", site.config, "sync"])
     assert code == 0

@@ -71,6 +71,7 @@ def test_no_verb_shows_the_help_and_is_wrong_use(capsys: pytest.CaptureFixture[s
         (["status", "--output"], ["--output", "status"]),
         (["export", "--output-file", "x", "--format", "csv"], ["export", "--output-file", "x", "--format", "csv"]),
         ([], []),
+        (["users", "list", "--sort", "-created", "-cx.toml"], ["-cx.toml", "users", "list", "--sort", "-created"]),
     ],
 )
 def test_global_options_may_stand_anywhere(words: list[str], expected: list[str]) -> None:

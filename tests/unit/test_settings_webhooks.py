@@ -49,6 +49,7 @@ def test_what_will_do(tmp_path: Path, text: str) -> None:
         ('url = "https://hr.example.com/"\nsecret = "short"\n', "webhooks.hr.secret: "),
         ('url = "https://hr.example.com/"\nsecret = "whsec_not base64!!"\n', "webhooks.hr.secret: is not base64"),
         (GOOD + 'types = ["user"]\n', "is no type of event"),
+        (GOOD + 'types = ["acess.*"]\n', "'acess.*' is no type of event"),
         (GOOD + 'ca_file = "/nowhere/ca.pem"\n', "/nowhere/ca.pem does not exist"),
         (GOOD + "retries = 3\n", "webhooks.hr.retries"),
     ],
