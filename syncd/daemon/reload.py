@@ -36,7 +36,7 @@ async def once(daemon: Daemon) -> bool:
             log.error("configuration problem", problem=problem)
         log.error("configuration not taken over, the old one stays", problems=len(error.problems) or 1)
     except SyncdError as error:
-        log.error("configuration not taken over, the old one stays", code=error.code, message=error.message)
+        log.error("configuration not taken over, the old one stays", code=error.code, message=error.message, advice=error.hint)
     except Exception:
         log.exception("configuration not taken over, the old one stays")
     finally:

@@ -6,6 +6,15 @@ import enum
 from dataclasses import dataclass, field
 from datetime import datetime
 
+# the columns of a CSV export, in this order; the custom fields come after them
+CSV_COLUMNS = (
+    "id", "username", "prefix", "first_name", "middle_name", "last_name", "suffix", "display_name", "title", "phone",
+    "birthday", "email", "emails", "tags", "enabled", "auth_status", "manual", "can_log_in", "reasons", "organizations",
+    "units", "roles", "directories", "dns", "created_at", "updated_at",
+)  # fmt: skip
+# what is exported only where it is asked for
+FURTHER_FIELDS = ("last_login_at", "login_count", "failed_logins")
+
 
 class ExportFormat(enum.StrEnum):
     """How people are written."""

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 from syncd.errors import ExportFieldError
 from syncd.model.account import AccountState
+from syncd.model.export import CSV_COLUMNS, FURTHER_FIELDS
 from syncd.model.records import CUSTOM_PREFIX, FieldValue
 from syncd.model.views import PersonView
 
@@ -99,17 +100,6 @@ def _chosen_json(person: PersonView, fields: Sequence[str]) -> Json:
 
 
 # ---------------------------------------------------------------- CSV
-CSV_COLUMNS = (
-    "id", "username", "prefix", "first_name", "middle_name", "last_name", "suffix", "display_name", "title", "phone",
-    "birthday", "email", "emails", "tags", "enabled", "auth_status", "manual", "can_log_in", "reasons", "organizations",
-    "units", "roles", "directories", "dns", "created_at", "updated_at",
-)  # fmt: skip
-
-
-# what is exported only where it is asked for
-FURTHER_FIELDS = ("last_login_at", "login_count", "failed_logins")
-
-
 def write_csv(
     people: Iterable[PersonView],
     stream: TextIO,

@@ -29,6 +29,9 @@ from syncd.services.userlists import STEP, UserListService
 # how long others leave an export alone that somebody works on; it is renewed all the while
 CLAIM = timedelta(minutes=2)
 RENEW = timedelta(seconds=30)
+# how the name of a file begins that is being written, and after how long nobody writes it any more
+UNFINISHED = ".export-"
+LEFT = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,14 +99,23 @@ class ExportService:
                 with suppress(OSError):
                     (self.folder / job.file).unlink()
         self.store.delete([job.id for job in over])
+        self._sweep()
         return len(over)
+
+    def _sweep(self) -> None:
+        """Delete what a daemon that was killed had begun to write: it is about people, and nobody else would."""
+        before = (self.clock.now() - LEFT).timestamp()
+        with suppress(OSError):
+            for path in self.folder.glob(f"{UNFINISHED}*"):
+                if path.stat().st_mtime < before:
+                    path.unlink(missing_ok=True)
 
     def _write(self, job: ExportJob, *, stopping: Callable[[], bool]) -> int | None:
         """How many people; None when it was left off because the daemon ends. Raises OSError, StoreError."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # 0600 by itself
         temporary = NamedTemporaryFile(  # noqa: SIM115 - closed below, where it is renamed
-            "w", encoding="utf-8", newline="", dir=self.folder, prefix=".export-", delete=False
+            "w", encoding="utf-8", newline="", dir=self.folder, prefix=UNFINISHED, delete=False
         )
         try:
             with temporary as stream:

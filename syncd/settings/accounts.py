@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from syncd.settings.checked import Duration, EventType, PublicUrl, SenderText, WebUrl
+from syncd.settings.checked import Duration, EventType, Period, PublicUrl, SenderText, WebUrl
 from syncd.settings.directory import Section
 
 
@@ -15,7 +15,7 @@ class LoginSettings(Section):
 
     max_failures: int = Field(default=10, ge=1, le=1000)
     """Failed logins after which an account is locked, until an administrator activates it."""
-    lock_duration: Duration | None = Field(default=None, examples=["30m"])
+    lock_duration: Period | None = Field(default=None, examples=["30m"])
     """After how long a lock ends by itself, at the next try. Left out: only when an administrator activates the account."""
     per_name: int = Field(default=10, ge=1, le=10_000)
     """Tries a minute under one name; more are answered with 429."""
@@ -23,13 +23,13 @@ class LoginSettings(Section):
     """Tries a minute from one address."""
     refusal_time: Duration = "1s"
     """A refused login is answered at the next whole multiple of this, whatever the reason, so that time tells nothing."""
-    bind_timeout: Duration = "5s"
+    bind_timeout: Period = "5s"
     """How long a directory may take to check a password before the answer is "try again"."""
     binds_at_once: int = Field(default=10, ge=1, le=200)
     """Passwords that are checked in one directory at the same time."""
-    session_lifetime: Duration = "12h"
+    session_lifetime: Period = "12h"
     """How long a session lasts at most."""
-    session_idle: Duration = "1h"
+    session_idle: Period = "1h"
     """How long a session lasts without being used."""
 
 
@@ -50,13 +50,13 @@ class PasswordSettings(Section):
     """The least estimated strength (zxcvbn), from 0 (anything) to 4 (very hard to guess)."""
     history: int = Field(default=0, ge=0, le=100)
     """How many of the newest passwords, the present one among them, cannot be used again; 0: not looked at."""
-    max_age: Duration | None = Field(default=None, examples=["30d"])
+    max_age: Period | None = Field(default=None, examples=["30d"])
     """After how long a password expires. Left out: never."""
     warn_days: list[int] = [7, 3, 1]
     """How many days before that a mail is sent."""
-    reset_lifetime: Duration = "24h"
+    reset_lifetime: Period = "24h"
     """How long a link to set a new password works."""
-    invitation_lifetime: Duration = "7d"
+    invitation_lifetime: Period = "7d"
     """How long an invitation works."""
     directory_users: bool = False
     """Whether directory users may have a local password, which is then what they log in with."""
@@ -71,7 +71,7 @@ class PasswordSettings(Section):
 class KeySettings(Section):
     """API keys of people."""
 
-    max_lifetime: Duration | None = Field(default=None, examples=["365d"])
+    max_lifetime: Period | None = Field(default=None, examples=["365d"])
     """The longest a key may live. Left out: keys need not expire."""
 
 
@@ -98,7 +98,7 @@ class MailSettings(Section):
     """Where people reach syncd: links in mails begin with it."""
     templates: str | None = Field(default=None, examples=["/etc/syncd/mail"])
     """Folder with the site's own templates; those it lacks are the built-in ones."""
-    timeout: Duration = "20s"
+    timeout: Period = "20s"
     """How long the mail server may take."""
     give_up: Duration = "3d"
     """How long a mail that cannot be sent is tried again."""
@@ -111,7 +111,7 @@ class ExportSettings(Section):
     """Columns of a CSV export, in this order. Empty: all, and every custom field."""
     folder: str | None = Field(default=None, examples=["/var/lib/syncd/exports"])
     """Where finished exports are kept. Left out: `exports` beside an SQLite database, else under /var/lib/syncd."""
-    kept: Duration = "7d"
+    kept: Period = "7d"
     """How long a finished export can be fetched."""
 
 
@@ -128,7 +128,7 @@ class WebhookSettings(Section):
     """What the signature is made with, 16 characters or more; needed with url. After "whsec_" it is base64."""
     types: list[EventType] = Field(default=[], examples=[["access.revoked", "user.*"]])
     """Types of events to send, such as "access.revoked" or "user.*". Empty: all."""
-    timeout: Duration = "10s"
+    timeout: Period = "10s"
     """How long the receiver may take."""
-    max_delay: Duration = "1h"
+    max_delay: Period = "1h"
     """The longest pause between two tries of a delivery that fails."""

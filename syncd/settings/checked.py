@@ -49,6 +49,18 @@ def _check_duration(text: str) -> str:
     return text
 
 
+def _check_period(text: str) -> str:
+    if not parse_duration(text):
+        raise ValueError(f"{text!r} is no time at all: write 90s, 5m, 12h, 30d or 2w")
+    return text
+
+
+def _check_role_name(text: str) -> str:
+    if not text.strip():
+        raise ValueError("a role has a name")
+    return text
+
+
 def _check_ldap_url(text: str) -> str:
     """ldap://HOST[:PORT] or ldaps://HOST[:PORT]: what RFC 4516 allows after that belongs into other keys."""
     parts = _split_url(text)
@@ -114,7 +126,9 @@ def _check_dn(text: str) -> str:
 
 def _check_name(text: str) -> str:
     if not _NAME.fullmatch(text) or len(text) > 63:
-        raise ValueError("the name of a directory has lower case letters, digits, - and single _, up to 63 of them")
+        raise ValueError(
+            "the name of a directory or a webhook has lower case letters, digits, - and single _, up to 63 of them"
+        )
     return text
 
 
@@ -164,6 +178,9 @@ def _never_as_none(value: object) -> object:
 
 
 Duration = Annotated[str, AfterValidator(_check_duration)]
+# a length of time with which nothing would work if it were none
+Period = Annotated[Duration, AfterValidator(_check_period)]
+RoleName = Annotated[str, AfterValidator(_check_role_name)]
 ScheduleText = Annotated[Annotated[str, AfterValidator(check_schedule)] | None, BeforeValidator(_never_as_none)]
 FilterText = Annotated[str, AfterValidator(check_filter)]
 DnText = Annotated[str, AfterValidator(_check_dn)]

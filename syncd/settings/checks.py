@@ -5,15 +5,18 @@ Each finding names every key it rests on, so that nothing is said about a key th
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from urllib.parse import urlsplit
 
+from syncd.model.export import CSV_COLUMNS, FURTHER_FIELDS
+from syncd.model.records import CUSTOM_PREFIX
 from syncd.model.signature import key_of
-from syncd.settings.accounts import WebhookSettings
+from syncd.settings.accounts import MailSettings, WebhookSettings
 from syncd.settings.directory import DirectorySettings
 from syncd.settings.secretfile import world_readable
 
@@ -55,6 +58,26 @@ def webhook_remarks(settings: WebhookSettings) -> Iterator[Remark]:
         yield Remark(("secret",), 'is not base64 after "whsec_"')
     if settings.ca_file is not None and (trouble := _unreadable(FilePath(settings.ca_file))):
         yield Remark(("ca_file",), trouble)
+
+
+def mail_remarks(settings: MailSettings) -> Iterator[Remark]:
+    """What is to be said about the mail server."""
+    if settings.ca_file is not None and (trouble := _unreadable(FilePath(settings.ca_file))):
+        yield Remark(("ca_file",), trouble)
+
+
+def export_remarks(fields: Sequence[str], custom_fields: Collection[str]) -> Iterator[Remark]:
+    """What is to be said about the columns of exports; the keys are those of the whole configuration."""
+    keys = ("export.fields", "custom_fields")
+    known = [*CSV_COLUMNS, *FURTHER_FIELDS, *(CUSTOM_PREFIX + name for name in custom_fields)]
+    for name in dict.fromkeys(fields):
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            yield Remark(
+                keys, f"no field is called {name!r}" + (f": did you mean {close[0]}?" if close else ": see docs/export.md")
+            )
+        elif fields.count(name) > 1:
+            yield Remark(keys, f"{name} stands there twice")
 
 
 def _link(settings: DirectorySettings) -> Iterator[Remark]:

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic_settings import BaseSettings, TomlConfigSettingsSource
 
 from syncd.errors import ConfigurationError
-from syncd.settings.checks import remarks, webhook_remarks
+from syncd.settings.checks import Remark, export_remarks, mail_remarks, remarks, webhook_remarks
 from syncd.settings.directory import DirectorySettings
 from syncd.settings.merge import merge, salvage
 from syncd.settings.problems import Problem, from_pydantic
@@ -158,8 +158,11 @@ def _origins(gathered: _Gathered) -> dict[Path, str]:
 
 def _remarks(settings: RootSettings, dropped: Collection[Path], origins: Mapping[Path, str]) -> Iterator[tuple[Problem, bool]]:
     """What is to be said about keys together, where none of them is wrong by itself; and whether it is only a warning."""
-    said = [(("directories", name), remarks(name, directory)) for name, directory in settings.directories.items()]
+    said: list[tuple[Path, Iterator[Remark]]] = [
+        (("directories", name), remarks(name, directory)) for name, directory in settings.directories.items()
+    ]
     said += [(("webhooks", name), webhook_remarks(webhook)) for name, webhook in settings.webhooks.items()]
+    said += [(("mail",), mail_remarks(settings.mail)), ((), export_remarks(settings.export.fields, settings.custom_fields))]
     for base, found in said:
         for remark in found:
             paths = [(*base, *key.split(".")) for key in remark.keys]

@@ -18,7 +18,7 @@ from syncd.settings.accounts import (
     PasswordSettings,
     WebhookSettings,
 )
-from syncd.settings.checked import CustomFieldName, DirectoryName, Duration, Listen, Network, StoreUrl
+from syncd.settings.checked import CustomFieldName, DirectoryName, Duration, Listen, Network, RoleName, StoreUrl
 from syncd.settings.directory import DirectorySettings, Section
 
 
@@ -97,11 +97,11 @@ class RootSettings(Section):
         default={}, examples=[{"employee_number": "text"}]
     )
     """Further fields of a person: name = type."""
-    administrator_roles: list[str] = ["administrator"]
+    administrator_roles: list[RoleName] = ["administrator"]
     """Roles of the store that make somebody an administrator. No run disables the last person who has one, or takes it away."""
-    operator_roles: list[str] = ["operator"]
+    operator_roles: list[RoleName] = ["operator"]
     """Roles of the store whose holders see the status, ask for runs and decide about held plans."""
-    auditor_roles: list[str] = ["auditor"]
+    auditor_roles: list[RoleName] = ["auditor"]
     """Roles of the store whose holders may read everything and change nothing."""
     max_avatar: int = Field(default=262_144, ge=1024, le=10_485_760)
     """Bytes that the picture of a person may have."""

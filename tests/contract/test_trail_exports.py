@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -234,6 +235,17 @@ def test_s57_a_daemon_that_ends_gives_it_back(desk: Desk, monkeypatch: pytest.Mo
     assert list(desk.exports.folder.iterdir()) == []
     done = desk.work()
     assert (done.state, done.rows) == (ExportState.FINISHED, 2)
+
+
+def test_s57_what_a_killed_daemon_had_begun_to_write_is_deleted(desk: Desk) -> None:
+    desk.exports.folder.mkdir()
+    left, at_work = desk.exports.folder / ".export-left", desk.exports.folder / ".export-work"
+    for file, age in ((left, 61), (at_work, 59)):
+        file.write_text("about people")
+        at = (desk.clock.now() - timedelta(minutes=age)).timestamp()
+        os.utime(file, (at, at))
+    assert desk.exports.tidy() == 0
+    assert list(desk.exports.folder.iterdir()) == [at_work]
 
 
 def test_s57_an_export_that_cannot_be_written_says_why(desk: Desk) -> None:

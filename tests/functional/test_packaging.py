@@ -130,6 +130,20 @@ def test_the_unit_is_valid(tmp_path: Path) -> None:
     assert (verified.returncode, verified.stdout) == (0, "")
 
 
+def test_the_command_line_runs_as_the_service_does() -> None:
+    script = ROOT / "systemd" / "bin" / "syncd"
+    assert os.access(script, os.X_OK)
+    unit, text = UNIT.read_text().splitlines(), script.read_text()
+    words = dict(re.findall(r"--(?:property=)?([A-Za-z]+)=(\S+)", text))
+    for name in ("LoadCredential", "StateDirectory", "StateDirectoryMode", "UMask"):
+        assert f"{name}={words[name]}" in unit
+    assert (words["WorkingDirectory"], "WorkingDirectory=%S/syncd" in unit) == ("/var/lib/syncd", True)
+    assert f"User={words['uid']}" in unit
+    assert f"Group={words['gid']}" in unit
+    program = next(line for line in unit if line.startswith("ExecStart=")).removeprefix("ExecStart=").split()[0]
+    assert f'{program} "$@"' in text
+
+
 def test_the_unit_exposes_little() -> None:
     """systemd's own rating, from 0 (nothing) to 10 (everything): 1.5 at most, which --threshold takes times ten."""
     rated = run(tool("systemd-analyze", package="systemd"), "security", "--offline=yes", "--threshold=15", UNIT)

@@ -346,7 +346,10 @@ async def test_a_store_that_cannot_be_opened_leaves_the_old_configuration(
     rig = Rig("corp")
     async with rig.running():
         rig.settings, rig.open_error = settings_of("corp", "hq"), error
-        assert not await hup(rig)
+        with capture_logs() as logs:
+            assert not await hup(rig)
+        told = [entry for entry in logs if entry["event"] == "configuration not taken over, the old one stays"]
+        assert [entry.get("advice") for entry in told] == [getattr(error, "hint", None)]
         await rig.until_ready()
         assert sorted((await rig.get("/readyz"))[1]["directories"]) == ["corp"]
 

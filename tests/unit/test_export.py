@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from syncd.model.account import AccountState
+from syncd.model.export import CSV_COLUMNS
 from syncd.model.views import DirectoryIdentity, PersonView, RoleGrant
-from syncd.services.export import CSV_COLUMNS, person_json, write_csv, write_jsonl
+from syncd.services.export import person_json, write_csv, write_jsonl
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 999_999, tzinfo=UTC)
 DOCUMENT = Path(__file__).parents[2] / "docs" / "export.md"

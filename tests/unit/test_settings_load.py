@@ -385,6 +385,34 @@ def test_keys_that_need_or_exclude_each_other(site: Site, lines: str, message: s
     assert problems[0].startswith(f"directories.corp.{message}"), problems
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[export]\nfields = ["usernam"]', "export.fields: no field is called 'usernam': did you mean username? (file "),
+        ('[export]\nfields = ["custom.badge"]', "export.fields: no field is called 'custom.badge'"),
+        ('[export]\nfields = ["id", "id"]', "export.fields: id stands there twice (file "),
+        ('[login]\nsession_idle = "0s"', "login.session_idle: '0s' is no time at all: write 90s"),
+        ('[login]\nlock_duration = "0m"', "login.lock_duration: '0m' is no time at all"),
+        ('[passwords]\nmax_age = "0d"', "passwords.max_age: '0d' is no time at all"),
+        ('[webhooks.hr]\ntimeout = "0s"', "webhooks.hr.timeout: '0s' is no time at all"),
+        ("[webhooks.HR]", "webhooks.HR: the name of a directory or a webhook has lower case letters"),
+        ('[mail]\nca_file = "/nowhere/ca.pem"', "mail.ca_file: /nowhere/ca.pem does not exist (file "),
+        ('administrator_roles = [" "]', "administrator_roles[0]: a role has a name (file "),
+    ],
+)
+def test_what_could_not_work_is_refused(site: Site, text: str, message: str) -> None:
+    (problem,) = site.problems(text)
+    assert problem.startswith(message), problem
+
+
+def test_columns_of_exports_may_be_custom_fields(site: Site) -> None:
+    text = '[custom_fields]\nbadge = "{type}"\n[export]\nfields = ["custom.badge", "login_count", "dns"]\n'
+    assert site.load(text.replace("{type}", "text")).settings.export.fields == ["custom.badge", "login_count", "dns"]
+    # one mistake is not told as two
+    (problem,) = site.problems(text.replace("{type}", "number"))
+    assert problem.startswith("custom_fields.badge: must be"), problem
+
+
 def test_nothing_is_said_about_keys_that_rest_on_a_wrong_one(site: Site) -> None:
     (problem,) = site.problems(CORP + 'bind_dn = "cn=x"\nbind_password = 3\n')
     assert problem.startswith("directories.corp.bind_password: must")
