@@ -54,7 +54,9 @@ class SqlLinkStore:
             what = _leave(connection, source, journal=journal)
             unsettle(connection, [target.id, source.id])
             after = {"entry_id": found.entry_id, "dn": found.dn, "from_user": source.id, **values}
-            before = {"user": source.id, "username": source.username, "entry_id": found.entry_id}
+            before: dict[str, object] = {"entry_id": found.entry_id, "dn": found.dn}
+            if what != "stays":
+                before |= {"user": source.id, "username": source.username}
             journal.note("user.linked", "user", target.id, after=after, reason=reason)
             journal.note(_EVENTS[what], "user", source.id, before=before, after=_outcome(what), reason=reason)
             left = [target.id] if what == "deleted" else [target.id, source.id]

@@ -111,6 +111,18 @@ def test_a_user_with_something_of_their_own_is_kept_disabled(apart: Pair) -> Non
     assert apart.users()[other] == kept
 
 
+def test_a_user_with_another_entry_keeps_their_name_for_others_too(apart: Pair) -> None:
+    """Who only gives one of two entries away is told to lose that, and nothing else."""
+    anna, other = number(apart, "anna"), number(apart, "anna.berg")
+    linked(apart, anna)
+    assert linked(apart, number(apart, "bob")).other == "stays"
+    with apart.hr.runtime() as runtime:
+        events = runtime.management.events.page(types=["user.unlinked"]).items
+    assert [(event.subject_id, set(event.changes)) for event in events] == [(anna, {"entry_id", "dn"})]
+    assert apart.users()[anna]["username"] == "anna"
+    assert other not in apart.users()
+
+
 def test_parted_again_it_is_a_user_of_its_own(apart: Pair) -> None:
     anna = number(apart, "anna")
     linked(apart, anna)
