@@ -123,6 +123,22 @@ def test_a_user_with_another_entry_keeps_their_name_for_others_too(apart: Pair) 
     assert other not in apart.users()
 
 
+def test_roles_that_move_with_an_entry_are_told(apart: Pair) -> None:
+    anna, bob = number(apart, "anna"), number(apart, "bob")
+    apart.hr.execute("INSERT INTO grants (user_id, role_id) SELECT :u, id FROM roles WHERE name = 'employee'", u=bob)
+    linked(apart, anna)
+    assert linked(apart, bob).other == "stays"
+    with apart.hr.runtime() as runtime:
+        new = runtime.links.unlink(bob, directory="mail", caller=ROOT, reason="two people after all").other_id
+        events = runtime.management.events.page(types=["user.roles_changed"]).items
+    # who has the role by hand too neither gets it nor loses it
+    assert [(event.subject_id, event.changes, event.reason) for event in events if event.actor == "root"] == [
+        (anna, {"added": (None, ["employee"])}, "the same person"),
+        (anna, {"removed": (["employee"], None)}, "the same person"),
+        (new, {"added": (None, ["employee"])}, "two people after all"),
+    ]
+
+
 def test_parted_again_it_is_a_user_of_its_own(apart: Pair) -> None:
     anna = number(apart, "anna")
     linked(apart, anna)
