@@ -7,7 +7,6 @@ the fields as the precedence says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +24,7 @@ from syncd.store.lease import fence
 from syncd.store.linked import unsettle
 from syncd.store.passwords import left_to_directory
 from syncd.store.purge import delete_users
+from syncd.store.role_events import role_names, tell_roles
 from syncd.store.searchrows import refresh_search
 from syncd.store.userrows import locked_user, touch_user
 
@@ -47,7 +47,7 @@ class SqlLinkStore:
             target, found = locked_user(connection, user_id), _entry(connection, directory, entry, is_dn=is_dn)
             source = locked_user(connection, found.user_id)
             _require_linkable(connection, target, source, found, directory=directory)
-            had = _roles(connection, target.id, source.id)
+            had = role_names(connection, [target.id, source.id])
             _move(connection, found, target.id)
             values: dict[str, Any] = {"manual": False} if target.manual else {}
             if target.manual and not target.break_glass:
@@ -61,8 +61,8 @@ class SqlLinkStore:
                 before |= {"user": source.id, "username": source.username}
             journal.note("user.linked", "user", target.id, after=after, reason=reason)
             journal.note(_EVENTS[what], "user", source.id, before=before, after=_outcome(what), reason=reason)
-            _tell_roles(had, journal=journal, reason=reason, gone=source.id if what == "deleted" else None)
             left = [target.id] if what == "deleted" else [target.id, source.id]
+            tell_roles({user: had[user] for user in left}, journal=journal, reason=reason)
             announce(connection, left, journal=journal)
         return Relinked(user_id=target.id, other_id=source.id, dn=found.dn, other=what)
 
@@ -78,7 +78,7 @@ class SqlLinkStore:
             made = insert(t.users).values(enabled=user.enabled, created_at=at, updated_at=at).returning(t.users.c.id)
             new_id = int(connection.execute(made).scalar_one())
             refresh_search(connection, [new_id])
-            had = _roles(connection, user_id, new_id)
+            had = role_names(connection, [user_id, new_id])
             _move(connection, found, new_id)
             touch_user(connection, user_id, at=at)
             unsettle(connection, [user_id, new_id])
@@ -86,7 +86,7 @@ class SqlLinkStore:
             journal = Journal(connection, caller=caller, at=at, directory=directory)
             journal.note("user.unlinked", "user", user_id, before=what, reason=reason)
             journal.note("user.created", "user", new_id, after=what, reason=reason)
-            _tell_roles(had, journal=journal, reason=reason)
+            tell_roles(had, journal=journal, reason=reason)
             announce(connection, [user_id, new_id], journal=journal)
         return Relinked(user_id=user_id, other_id=new_id, dn=found.dn, other="created")
 
@@ -164,24 +164,6 @@ def _move(connection: Connection, entry: Row[Any], user_id: int) -> None:
     for table in (t.grants, t.access):
         here = (table.c.user_id == old, table.c.directory_id == directory_id)
         connection.execute(update(table).where(*here).values(user_id=user_id))
-
-
-def _roles(connection: Connection, *user_ids: int) -> dict[int, set[str]]:
-    """The roles that each of them has, from whatever source, by name."""
-    names = select(t.roles.c.name).join(t.grants, t.grants.c.role_id == t.roles.c.id)
-    return {user_id: set(connection.scalars(names.where(t.grants.c.user_id == user_id))) for user_id in user_ids}
-
-
-def _tell_roles(had: Mapping[int, set[str]], *, journal: Journal, reason: str, gone: int | None = None) -> None:
-    """Tell of the roles that came with an entry, or went with it; not of `gone`, who is deleted."""
-    for user_id, before in had.items():
-        after = before if user_id == gone else _roles(journal.connection, user_id)[user_id]
-        removed, added = sorted(before - after), sorted(after - before)
-        if removed or added:
-            journal.note(
-                "user.roles_changed", "user", user_id, before={"removed": removed} if removed else None,
-                after={"added": added} if added else None, reason=reason,
-            )  # fmt: skip
 
 
 def _leave(connection: Connection, source: Row[Any], *, journal: Journal) -> str:
