@@ -18,6 +18,7 @@ from syncd.model.text import fold
 from syncd.store import schema as t
 from syncd.store.apply_context import Applying
 from syncd.store.audit import write_changed
+from syncd.store.bulk import Row
 
 Change = StructureChange[OrganizationRecord]
 sources = t.organization_sources
@@ -31,18 +32,17 @@ def write_organizations(connection: Connection, applying: Applying, changes: Ite
     if renames or creations:
         writer.rename(renames)
         writer.create(creations)
-        written = renames + creations
-        write_changed(connection, [applying.auditor.structure(c, "organization", writer.linked[c.key]) for c in written])
+        write_changed(connection, writer.events)
     applying.organizations = writer.linked
 
 
 def remove_organizations(connection: Connection, applying: Applying, changes: Sequence[Change]) -> None:
     """Take away what the directory no longer has. One that others use, or with people in it, stays without this directory."""
     writer = _Writer(connection, applying)
-    removed = [change for change in changes if change.key in writer.linked]
-    write_changed(connection, [applying.auditor.structure(c, "organization", writer.linked[c.key]) for c in removed])
-    for change in removed:
-        writer.unlink(change.key)
+    for change in changes:
+        if change.key in writer.linked:
+            writer.unlink(change)
+    write_changed(connection, writer.events)
     applying.organizations = writer.linked
 
 
@@ -58,6 +58,8 @@ class _Writer:
     taken: dict[str, int] = field(init=False)
     # numbers of those that this directory made
     own: set[int] = field(init=False)
+    # what has become of organizations, to be told
+    events: list[Row] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         mine = self.applying.directory_id
@@ -72,9 +74,9 @@ class _Writer:
     def create(self, changes: Sequence[Change]) -> None:
         for change in changes:
             record = _after(change)
-            number = self._usable(record.name)
-            if number is None:
-                number = self._insert(record.name)
+            used = self._usable(record.name)
+            number = self._insert(record.name) if used is None else used
+            self._told_joined(change.key, record, number, made=used is None)
             row = {"directory_id": self.applying.directory_id, "external_key": record.key, "organization_id": number}
             self.connection.execute(insert(sources).values(name=record.name, **row))
             self.linked[record.key] = number
@@ -87,11 +89,12 @@ class _Writer:
             record, number = _after(change), self.linked[change.key]
             other = self._usable(record.name)
             if other is not None and other not in freed:
-                self._move(record, other)
+                self._move(change, other, made=False)
             elif number not in self.own:
-                self._move(record, self._insert(record.name))
+                self._move(change, self._insert(record.name), made=True)
             else:
                 in_place.append(record)
+                self.events.append(self.applying.auditor.structure(change, "organization", number))
         self._park([self.linked[record.key] for record in in_place])
         for record in in_place:
             self._set_name(self.linked[record.key], record.name)
@@ -139,36 +142,56 @@ class _Writer:
         self.connection.execute(update(sources).where(*here).values(organization_id=number, name=record.name))
         self.linked[record.key] = number
 
-    def _move(self, record: OrganizationRecord, number: int) -> None:
+    def _move(self, change: Change, number: int, *, made: bool) -> None:
+        record = _after(change)
         old = self.linked[record.key]
+        self._told_joined(change.key, record, number, made=made)
         self._set_source(record, number)
         for table in (t.units, t.access):
             mine = (table.c.organization_id == old, table.c.directory_id == self.applying.directory_id)
             self.connection.execute(update(table).where(*mine).values(organization_id=number))
-        self._let_go(old)
+        self._told_left(change, old, gone=self._let_go(old))
 
     # ------------------------------------------------------------ removals
-    def unlink(self, key: str) -> None:
-        number = self.linked.pop(key)
-        here = (sources.c.directory_id == self.applying.directory_id, sources.c.external_key == key)
+    def unlink(self, change: Change) -> None:
+        number = self.linked.pop(change.key)
+        here = (sources.c.directory_id == self.applying.directory_id, sources.c.external_key == change.key)
         self.connection.execute(delete(sources).where(*here))
-        self._let_go(number)
+        self._told_left(change, number, gone=self._let_go(number))
 
-    def _let_go(self, number: int) -> None:
-        """What becomes of an organization that this directory no longer uses."""
+    def _let_go(self, number: int) -> bool:
+        """What becomes of an organization that this directory no longer uses: whether it is gone."""
         if number not in self.own:
-            return
+            return False
         self.own.discard(number)
         heir = self.connection.scalar(select(func.min(sources.c.directory_id)).where(sources.c.organization_id == number))
         if heir is not None or self._in_use(number):
             self._update(number, directory_id=heir, updated_at=self.applying.at)
-        else:
-            self.connection.execute(delete(t.organizations).where(t.organizations.c.id == number))
-            self.taken = {key: other for key, other in self.taken.items() if other != number}
+            return False
+        self.connection.execute(delete(t.organizations).where(t.organizations.c.id == number))
+        self.taken = {key: other for key, other in self.taken.items() if other != number}
+        return True
 
     def _in_use(self, number: int) -> bool:
         users = (t.access, t.units, t.roles, t.api_keys)
         return any(self.connection.scalar(select(exists().where(table.c.organization_id == number))) for table in users)
+
+    # ------------------------------------------------------------ what is told
+    def _told_joined(self, key: str, record: OrganizationRecord, number: int, *, made: bool) -> None:
+        auditor = self.applying.auditor
+        if made:
+            change = StructureChange(Action.CREATE, key, None, record)
+            self.events.append(auditor.structure(change, "organization", number))
+        else:
+            self.events.append(auditor.shared("organization", number, before={}, after={"key": key}))
+
+    def _told_left(self, change: Change, number: int, *, gone: bool) -> None:
+        auditor = self.applying.auditor
+        if gone:
+            removal = StructureChange(Action.REMOVE, change.key, change.before, None)
+            self.events.append(auditor.structure(removal, "organization", number))
+        else:
+            self.events.append(auditor.shared("organization", number, before={"key": change.key}, after={}))
 
 
 def _after(change: Change) -> OrganizationRecord:

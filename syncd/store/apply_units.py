@@ -20,10 +20,13 @@ from syncd.store.among import among
 from syncd.store.announce import announce
 from syncd.store.apply_context import Applying, number_of
 from syncd.store.audit import write_changed
+from syncd.store.bulk import Row
 
 Change = StructureChange[UnitRecord]
 # organization, the unit it lies in, folded name
 Place = tuple[int, int | None, str]
+# its number, and its name as it is written
+ByHand = tuple[int, str]
 
 
 def write_units(connection: Connection, applying: Applying, changes: Sequence[Change]) -> None:
@@ -31,34 +34,53 @@ def write_units(connection: Connection, applying: Applying, changes: Sequence[Ch
     applying.units = _known(connection, applying)
     created = [change for change in changes if change.action is Action.CREATE]
     by_hand = _made_by_hand(connection) if created else {}
+    used: dict[str, str] = {}
     for change in _parents_first(created):
-        _create(connection, applying, change, by_hand)
+        name = _create(connection, applying, change, by_hand)
+        if name is not None:
+            used[change.key] = name
     for change in changes:
         if change.action is Action.UPDATE:
             _update(connection, applying, change)
     written = [change for change in changes if change.action is not Action.REMOVE]
     if written:
         carry_along(connection)
-    write_changed(connection, [applying.auditor.structure(c, "unit", applying.units[c.key]) for c in written])
+    write_changed(connection, [_told(applying, change, used.get(change.key)) for change in written])
 
 
 def remove_units(connection: Connection, applying: Applying, changes: Sequence[Change]) -> None:
     """Take away what the directory no longer has. People of this directory who are still in one (they went missing, or could
     not be used) keep their organization."""
     leaving = {change.key: applying.units[change.key] for change in changes if change.key in applying.units}
-    removed = [change for change in changes if change.key in leaving]
-    write_changed(connection, [applying.auditor.structure(c, "unit", leaving[c.key]) for c in removed])
     numbers = set(leaving.values())
     own = (among(connection, t.access.c.unit_id, numbers), t.access.c.directory_id == applying.directory_id)
     left = connection.scalars(select(t.access.c.user_id).where(*own)).all()
     connection.execute(update(t.access).where(*own).values(unit_id=None))
     kept = _in_use(connection, numbers)
+    removed = [change for change in changes if change.key in leaving]
+    write_changed(connection, [_told_gone(applying, c, leaving[c.key], stays=leaving[c.key] in kept) for c in removed])
     adopted = update(t.units).values(directory_id=None, external_key=None)
     connection.execute(adopted.where(among(connection, t.units.c.id, kept)))
     gone = among(connection, t.units.c.id, numbers - kept)
     connection.execute(update(t.units).where(gone).values(parent_id=None))
     connection.execute(delete(t.units).where(gone))
     announce(connection, left, journal=applying.journal(connection))
+
+
+def _told(applying: Applying, change: Change, used: str | None) -> Row:
+    """`used`: the name of the unit made by hand that has become the directory's."""
+    number = applying.units[change.key]
+    if used is None or change.after is None:
+        return applying.auditor.structure(change, "unit", number)
+    names = (used, change.after.name) if used != change.after.name else None
+    before, after = ({"name": names[0]}, {"name": names[1]}) if names else ({}, {})
+    return applying.auditor.shared("unit", number, before=before, after={"key": change.key, **after})
+
+
+def _told_gone(applying: Applying, change: Change, number: int, *, stays: bool) -> Row:
+    if stays:
+        return applying.auditor.shared("unit", number, before={"key": change.key}, after={})
+    return applying.auditor.structure(change, "unit", number)
 
 
 def _known(connection: Connection, applying: Applying) -> dict[str, int]:
@@ -86,24 +108,27 @@ def _values(applying: Applying, record: UnitRecord) -> dict[str, Any]:
     }
 
 
-def _create(connection: Connection, applying: Applying, change: Change, by_hand: dict[Place, int]) -> None:
+def _create(connection: Connection, applying: Applying, change: Change, by_hand: dict[Place, ByHand]) -> str | None:
+    """The name of the unit made by hand that is used; None: there is none, and one was made."""
     assert change.after is not None
     own = {"directory_id": applying.directory_id, "external_key": change.key}
     values = _values(applying, change.after)
-    number = by_hand.pop((values["organization_id"], values["parent_id"], fold(change.after.name)), None)
+    number, name = by_hand.pop((values["organization_id"], values["parent_id"], fold(change.after.name)), (None, None))
     if number is not None:
         connection.execute(update(t.units).where(t.units.c.id == number).values(**own, name=values["name"]))
     else:
         result = connection.execute(insert(t.units).values(**own, **values))
         number = int((result.inserted_primary_key or (0,))[0])
     applying.units[change.key] = number
+    return name
 
 
-def _made_by_hand(connection: Connection) -> dict[Place, int]:
+def _made_by_hand(connection: Connection) -> dict[Place, ByHand]:
     """Units made by hand by where they are and what they are called, in any spelling; of several the oldest."""
     u = t.units.c
     query = select(u.organization_id, u.parent_id, u.name, u.id).where(u.directory_id.is_(None)).order_by(u.id.desc())
-    return {(organization, parent, fold(name)): number for organization, parent, name, number in connection.execute(query)}
+    found = connection.execute(query)
+    return {(organization, parent, fold(name)): (number, name) for organization, parent, name, number in found}
 
 
 def _update(connection: Connection, applying: Applying, change: Change) -> None:

@@ -26,6 +26,8 @@ CHANGED = (*CREATED, "before", "reason")
 BY_HAND = ("at", "actor", "request_id", "action", "subject_type", "subject_id", "directory", "before", "after", "reason")
 
 _PAST = {Action.CREATE: "created", Action.UPDATE: "updated", Action.REMOVE: "removed"}
+# for others, what we delete is deleted, whoever does it
+_DELETED = frozenset({"organization", "unit"})
 
 # the actor of what a run does on its own
 RUN = "run"
@@ -58,8 +60,14 @@ class Auditor:
 
     def structure(self, change: StructureChange[Any], subject: str, subject_id: int) -> Row:
         """A row for CHANGED about an organization, a unit or a role identifier."""
-        action = f"{subject}.{_PAST[change.action]}"
-        return self.changed(action, subject, subject_id, before=_record_text(change.before), after=_record_text(change.after))
+        past = "deleted" if change.action is Action.REMOVE and subject in _DELETED else _PAST[change.action]
+        before, after = _record_text(change.before), _record_text(change.after)
+        return self.changed(f"{subject}.{past}", subject, subject_id, before=before, after=after)
+
+    def shared(self, subject: str, subject_id: int, *, before: Mapping[str, str], after: Mapping[str, str]) -> Row:
+        """A row for CHANGED about an organization or a unit that is there before and after, with the directory or without."""
+        texts = [fields_text(fields) if fields else None for fields in (before, after)]
+        return self.changed(f"{subject}.updated", subject, subject_id, before=texts[0], after=texts[1])
 
 
 def write_changed(connection: Connection, events: Sequence[Row]) -> None:

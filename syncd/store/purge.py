@@ -20,6 +20,7 @@ from syncd.store.bulk import time_text
 from syncd.store.engine import read, write
 from syncd.store.journal import Journal
 from syncd.store.lease import fence
+from syncd.store.role_events import role_names, tell_roles
 
 # what names people by number alone
 _BY_NUMBER = (t.access.c.user_id, t.grants.c.user_id, t.memberships.c.user_id, t.user_search.c.user_id)
@@ -54,7 +55,9 @@ def purge_people(
             write_changed(connection, [_event(auditor, person) for person in people])
             delete_users(connection, [person.id for person in people if not person.elsewhere])
             staying = [person.id for person in people if person.elsewhere]
+            had = role_names(connection, staying)
             _delete_entries(connection, directory, staying, at=at)
+            tell_roles(had, journal=journal)
             announce(connection, staying, journal=journal)
         purged += len(people)
     return purged

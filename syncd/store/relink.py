@@ -24,6 +24,7 @@ from syncd.store.lease import fence
 from syncd.store.linked import unsettle
 from syncd.store.passwords import left_to_directory
 from syncd.store.purge import delete_users
+from syncd.store.role_events import role_names, tell_roles
 from syncd.store.searchrows import refresh_search
 from syncd.store.userrows import locked_user, touch_user
 
@@ -46,6 +47,7 @@ class SqlLinkStore:
             target, found = locked_user(connection, user_id), _entry(connection, directory, entry, is_dn=is_dn)
             source = locked_user(connection, found.user_id)
             _require_linkable(connection, target, source, found, directory=directory)
+            had = role_names(connection, [target.id, source.id])
             _move(connection, found, target.id)
             values: dict[str, Any] = {"manual": False} if target.manual else {}
             if target.manual and not target.break_glass:
@@ -54,10 +56,13 @@ class SqlLinkStore:
             what = _leave(connection, source, journal=journal)
             unsettle(connection, [target.id, source.id])
             after = {"entry_id": found.entry_id, "dn": found.dn, "from_user": source.id, **values}
-            before = {"user": source.id, "username": source.username, "entry_id": found.entry_id}
+            before: dict[str, object] = {"entry_id": found.entry_id, "dn": found.dn}
+            if what != "stays":
+                before |= {"user": source.id, "username": source.username}
             journal.note("user.linked", "user", target.id, after=after, reason=reason)
             journal.note(_EVENTS[what], "user", source.id, before=before, after=_outcome(what), reason=reason)
             left = [target.id] if what == "deleted" else [target.id, source.id]
+            tell_roles({user: had[user] for user in left}, journal=journal, reason=reason)
             announce(connection, left, journal=journal)
         return Relinked(user_id=target.id, other_id=source.id, dn=found.dn, other=what)
 
@@ -73,6 +78,7 @@ class SqlLinkStore:
             made = insert(t.users).values(enabled=user.enabled, created_at=at, updated_at=at).returning(t.users.c.id)
             new_id = int(connection.execute(made).scalar_one())
             refresh_search(connection, [new_id])
+            had = role_names(connection, [user_id, new_id])
             _move(connection, found, new_id)
             touch_user(connection, user_id, at=at)
             unsettle(connection, [user_id, new_id])
@@ -80,6 +86,7 @@ class SqlLinkStore:
             journal = Journal(connection, caller=caller, at=at, directory=directory)
             journal.note("user.unlinked", "user", user_id, before=what, reason=reason)
             journal.note("user.created", "user", new_id, after=what, reason=reason)
+            tell_roles(had, journal=journal, reason=reason)
             announce(connection, [user_id, new_id], journal=journal)
         return Relinked(user_id=user_id, other_id=new_id, dn=found.dn, other="created")
 

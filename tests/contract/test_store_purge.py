@@ -111,6 +111,16 @@ def test_who_is_in_another_directory_stays_without_what_this_one_brought(leavers
     assert leavers.plan().is_empty
 
 
+def test_roles_that_go_with_the_entry_are_told(leavers: Company, engine: Engine) -> None:
+    user_id = in_branch_too(leavers, engine)
+    # which both directories give: nobody loses it
+    (corp,), (shared,) = rows(engine, t.directories, name="corp"), rows(engine, t.roles, name="Visitor")
+    Rows(engine).grant(user_id, shared.id, directory=corp.id)
+    assert purge(leavers, hours=1) == 1
+    events = rows(engine, t.audit_events, action="user.roles_changed", subject_id=user_id)
+    assert [event.before for event in events if event.actor == "run" and event.before] == [{"removed": ["Member"]}]
+
+
 def test_who_left_the_other_directory_later_waits_for_it(leavers: Company, engine: Engine) -> None:
     in_branch_too(leavers, engine, missing_since=leavers.at())
     assert purge(leavers, hours=1) == 0

@@ -249,9 +249,70 @@ def test_structure_changes_leave_audit_events(offices: Company, engine: Engine) 
     offices.sync(plan=offices.plan())
     events = [(row.action, row.subject_type) for row in rows(engine, t.audit_events, run_id=offices.runs)]
     assert events.count(("unit.updated", "unit")) == 1
-    assert events.count(("unit.removed", "unit")) == 2
+    assert events.count(("unit.deleted", "unit")) == 2
     (event,) = rows(engine, t.audit_events, action="unit.updated")
     assert (event.before["name"], event.after["name"]) == ("Paris", "Lutetia")
+
+
+# (subject, action, before, after) of one directory's structure
+Told = list[tuple[int, str, object, object]]
+
+
+def told(engine: Engine, directory: str, subject: str) -> Told:
+    events = rows(engine, t.audit_events, directory=directory, subject_type=subject)
+    return [(row.subject_id, row.action, row.before, row.after) for row in sorted(events, key=lambda row: row.id)]
+
+
+def test_each_organization_is_made_and_deleted_once_for_others(company: Company, engine: Engine) -> None:
+    """Whoever follows the events has the organizations that there are."""
+    by_hand = Rows(engine).organization("LAB")
+    company.organizations.append(organization("lab"))
+    company.sync()
+    (acme,) = rows(engine, t.organizations, name="Acme")
+    branch = Company(company.store, name="branch", organizations=[organization("x", "Acme")])
+    branch.sync()
+    branch.organizations = [organization("x", "Branch")]
+    branch.sync()
+    (made,) = rows(engine, t.organizations, name="Branch")
+    branch.organizations = [organization("x", "Lab")]
+    branch.sync()
+    company.organizations = []
+    company.sync()
+    assert told(engine, "corp", "organization") == [
+        (acme.id, "organization.created", None, {"key": "acme", "name": "Acme"}),
+        (by_hand, "organization.updated", None, {"key": "lab"}),
+        (acme.id, "organization.deleted", {"key": "acme", "name": "Acme"}, None),
+        (by_hand, "organization.updated", {"key": "lab"}, None),
+    ]
+    assert told(engine, "branch", "organization") == [
+        (acme.id, "organization.updated", None, {"key": "x"}),
+        (made.id, "organization.created", None, {"key": "x", "name": "Branch"}),
+        (acme.id, "organization.updated", {"key": "x"}, None),
+        (by_hand, "organization.updated", None, {"key": "x"}),
+        (made.id, "organization.deleted", {"key": "x", "name": "Branch"}, None),
+    ]
+    assert [row.id for row in rows(engine, t.organizations)] == [by_hand]
+
+
+def test_each_unit_is_made_and_deleted_once_for_others(company: Company, engine: Engine) -> None:
+    company.sync()
+    (acme,) = rows(engine, t.organizations)
+    make = Rows(engine)
+    by_hand = make.unit(acme.id, "SALES")
+    make.user("hand", manual=True, owner_unit_id=by_hand)
+    company.units = [unit("sales"), unit("lab")]
+    company.sync()
+    (lab,) = rows(engine, t.units, name="Lab")
+    company.units = []
+    company.sync()
+    whole = {"key": "lab", "name": "Lab", "organization": "acme", "parent": None}
+    assert sorted(told(engine, "corp", "unit"), key=lambda each: (each[0], each[1] != "unit.created")) == [
+        (by_hand, "unit.updated", {"name": "SALES"}, {"key": "sales", "name": "Sales"}),
+        (by_hand, "unit.updated", {"key": "sales"}, None),
+        (lab.id, "unit.created", None, whole),
+        (lab.id, "unit.deleted", whole, None),
+    ]
+    assert [(row.id, row.name) for row in rows(engine, t.units)] == [(by_hand, "Sales")]
 
 
 def test_an_empty_structure_of_a_new_directory(company: Company) -> None:

@@ -111,6 +111,34 @@ def test_a_user_with_something_of_their_own_is_kept_disabled(apart: Pair) -> Non
     assert apart.users()[other] == kept
 
 
+def test_a_user_with_another_entry_keeps_their_name_for_others_too(apart: Pair) -> None:
+    """Who only gives one of two entries away is told to lose that, and nothing else."""
+    anna, other = number(apart, "anna"), number(apart, "anna.berg")
+    linked(apart, anna)
+    assert linked(apart, number(apart, "bob")).other == "stays"
+    with apart.hr.runtime() as runtime:
+        events = runtime.management.events.page(types=["user.unlinked"]).items
+    assert [(event.subject_id, set(event.changes)) for event in events] == [(anna, {"entry_id", "dn"})]
+    assert apart.users()[anna]["username"] == "anna"
+    assert other not in apart.users()
+
+
+def test_roles_that_move_with_an_entry_are_told(apart: Pair) -> None:
+    anna, bob = number(apart, "anna"), number(apart, "bob")
+    apart.hr.execute("INSERT INTO grants (user_id, role_id) SELECT :u, id FROM roles WHERE name = 'employee'", u=bob)
+    linked(apart, anna)
+    assert linked(apart, bob).other == "stays"
+    with apart.hr.runtime() as runtime:
+        new = runtime.links.unlink(bob, directory="mail", caller=ROOT, reason="two people after all").other_id
+        events = runtime.management.events.page(types=["user.roles_changed"]).items
+    # who has the role by hand too neither gets it nor loses it
+    assert [(event.subject_id, event.changes, event.reason) for event in events if event.actor == "root"] == [
+        (anna, {"added": (None, ["employee"])}, "the same person"),
+        (anna, {"removed": (["employee"], None)}, "the same person"),
+        (new, {"added": (None, ["employee"])}, "two people after all"),
+    ]
+
+
 def test_parted_again_it_is_a_user_of_its_own(apart: Pair) -> None:
     anna = number(apart, "anna")
     linked(apart, anna)

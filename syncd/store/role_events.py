@@ -1,0 +1,33 @@
+"""Telling others of roles that come and go with a directory's entry (`user.roles_changed`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, select
+
+from syncd.store import schema as t
+from syncd.store.among import among
+from syncd.store.journal import Journal
+
+
+def role_names(connection: Connection, user_ids: Sequence[int]) -> dict[int, set[str]]:
+    """The roles that each of these users has, from whatever source."""
+    names: dict[int, set[str]] = {user_id: set() for user_id in user_ids}
+    query = select(t.grants.c.user_id, t.roles.c.name).join(t.roles, t.roles.c.id == t.grants.c.role_id)
+    for user_id, name in connection.execute(query.where(among(connection, t.grants.c.user_id, user_ids))) if user_ids else ():
+        names[user_id].add(name)
+    return names
+
+
+def tell_roles(had: Mapping[int, set[str]], *, journal: Journal, reason: str | None = None) -> None:
+    """Tell which roles each of these users has got and lost since."""
+    have = role_names(journal.connection, list(had))
+    for user_id, before in had.items():
+        removed, added = sorted(before - have[user_id]), sorted(have[user_id] - before)
+        if removed or added:
+            journal.add(
+                "user.roles_changed", "user", user_id, before={"removed": removed} if removed else None,
+                after={"added": added} if added else None, reason=reason,
+            )  # fmt: skip
+    journal.write()
