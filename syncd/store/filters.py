@@ -68,6 +68,13 @@ def is_of_text(condition: Condition) -> bool:
     return plain.attribute in SEARCHED and _key(plain.attribute, plain) is None
 
 
+def hints(term: Condition) -> list[Holds]:
+    """Conditions on a row of user_search, cheap to look at, that hold wherever a condition `is_of_text` does."""
+    if not isinstance(term, Test) or term.operator in (Operator.NE, Operator.PR):
+        return []
+    return [has(t.user_search.c.text, cut(fold(str(term.value))))]
+
+
 def together(*queries: Select[Any]) -> Select[Any]:
     """Whom one of the queries finds."""
     if len(queries) == 1:

@@ -71,7 +71,11 @@ class _Parts(NamedTuple):
 def _parts(wanted: UserFilter) -> _Parts:
     condition = wanted.condition
     terms = () if condition is None else condition.terms if isinstance(condition, AllOf) else (condition,)
-    text = [filters.holds(term, in_row) for term in terms if filters.is_of_text(term)]
+    of_text = [term for term in terms if filters.is_of_text(term)]
+    text = [filters.holds(term, in_row) for term in of_text]
+    if len(of_text) > 1:
+        # which rows are worth a closer look
+        text[:0] = [hint for term in of_text for hint in filters.hints(term)]
     if words := fold(wanted.text).split():
         text.insert(0, words_in(words))
     return _Parts(text, [term for term in terms if not filters.is_of_text(term)])

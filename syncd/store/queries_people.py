@@ -18,7 +18,7 @@ from syncd.store.queries_person import PersonAssembler, id_in, own_fields
 
 def people_by_ids(connection: Connection, ids: Sequence[int], *, now: datetime) -> list[PersonView]:
     """These people, in this order; whoever does not exist is left out."""
-    found = id_in(ids)
+    found = id_in(connection, ids)
     rows = connection.execute(own_fields().where(found(t.users.c.id)))
     people = {person.id: person for person in PersonAssembler(connection, now=now).people(rows, found)}
     return [people[number] for number in ids if number in people]

@@ -21,6 +21,7 @@ from syncd.model.account import AccountState
 from syncd.model.records import FieldValue
 from syncd.model.views import MANUAL, DirectoryIdentity, PersonView, RoleGrant, unit_path
 from syncd.store import schema as t
+from syncd.store.among import among
 from syncd.store.types import from_json
 
 # the fields of PersonView that are columns of `users`, which are its first, in their order
@@ -30,9 +31,6 @@ OWN_FIELDS = PersonView._fields[: PersonView._fields.index("emails")]
 _IDENTITY = ("entry_id", "dn", "missing_since", "missing_reason", "first_seen_at")
 _ACCOUNT = tuple(f"account_{name}" for name in AccountState._fields)
 
-# most databases refuse statements with tens of thousands of parameters
-_LOOKUP_CHUNK = 500
-
 UserIds = Callable[[Column[Any]], ColumnElement[bool]]
 
 
@@ -41,9 +39,9 @@ def own_fields() -> Select[Any]:
     return select(*(t.users.c[name] for name in OWN_FIELDS))
 
 
-def id_in(ids: Sequence[int]) -> UserIds:
-    """These users; a few hundred at most."""
-    return lambda column: column.in_(ids)
+def id_in(connection: Connection, ids: Sequence[int]) -> UserIds:
+    """These users."""
+    return lambda column: among(connection, column, ids)
 
 
 class _Unit(NamedTuple):
@@ -177,13 +175,9 @@ class PersonAssembler:
     def _rows(self, query: Any) -> Sequence[Any]:
         return self._connection.execute(query).all()
 
-    def _look_up(self, columns: tuple[Column[Any], ...], numbers: set[int]) -> list[Any]:
+    def _look_up(self, columns: tuple[Column[Any], ...], numbers: set[int]) -> Sequence[Any]:
         """These columns of the rows with these numbers, which the first of the columns holds."""
-        rows: list[Any] = []
-        ordered = sorted(numbers)
-        for start in range(0, len(ordered), _LOOKUP_CHUNK):
-            rows += self._rows(select(*columns).where(columns[0].in_(ordered[start : start + _LOOKUP_CHUNK])))
-        return rows
+        return self._rows(select(*columns).where(among(self._connection, columns[0], numbers))) if numbers else ()
 
     # ------------------------------------------------------------ one person
     def _person(self, row: Sequence[Any], found: _Belongings) -> PersonView:

@@ -17,12 +17,11 @@ from sqlalchemy import Connection, Engine, Row, Select, func, not_, select
 from syncd.errors import UsageError
 from syncd.model.views import Page, PersonView, UserFilter, UserOrder, UserState
 from syncd.store import schema as t
-from syncd.store.among import among
 from syncd.store.engine import read
 from syncd.store.gate import can_log_in
 from syncd.store.narrowing import in_reach, narrowed
 from syncd.store.queries_people import people_by_ids
-from syncd.store.queries_person import PersonAssembler, own_fields
+from syncd.store.queries_person import PersonAssembler, id_in, own_fields
 from syncd.store.userorder import Mark, nearest, queries, searching
 
 MAX_PAGE = 1000
@@ -104,14 +103,10 @@ def iter_people(engine: Engine, wanted: UserFilter, *, now: datetime) -> Generat
             ids = [row.id for row in rows]
             last = ids[-1]
             dense = last - ids[0] < 2 * len(ids)
-            people = assembler.people(rows, _between(ids) if dense else _in(connection, ids))
+            people = assembler.people(rows, _between(ids) if dense else id_in(connection, ids))
             yield from (person for person in people if _is_meant(person, wanted))
 
 
 def _between(ids: Sequence[int]) -> Any:
     first, last = ids[0], ids[-1]
     return lambda column: column.between(first, last)
-
-
-def _in(connection: Connection, ids: Sequence[int]) -> Any:
-    return lambda column: among(connection, column, ids)

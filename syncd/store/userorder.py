@@ -19,7 +19,7 @@ from syncd.store.narrowing import Narrowed
 MARK = r"^[vn][0-9]{1,18}\.[A-Za-z0-9_-]*$"
 
 # how many are looked at one by one, before those who are meant are looked up
-NEAR = 2000
+NEAR = 1000
 
 _u = t.users.c
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
