@@ -45,9 +45,14 @@ def checked_fields(fields: Mapping[str, Any], *, custom: Mapping[str, str], toda
     if isinstance(primary, str):
         checked["email"] = address(primary)
     if checked.get("emails"):
-        others = [address(text) for text in _texts(checked["emails"])]
-        checked["emails"] = distinct(text for text in others if not isinstance(primary, str) or fold(text) != fold(primary))
+        others = distinct(address(text) for text in _texts(checked["emails"]))
+        checked["emails"] = further(others, primary) if isinstance(primary, str) else others
     return checked
+
+
+def further(emails: Iterable[str], primary: str) -> tuple[str, ...]:
+    """Addresses without the primary one, however it is spelt."""
+    return tuple(each for each in emails if fold(each) != fold(primary))
 
 
 def _text(name: str, value: str | None) -> str | None:

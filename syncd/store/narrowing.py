@@ -51,12 +51,12 @@ def narrowed(connection: Connection, wanted: UserFilter, *, now: datetime, searc
     return Narrowed(list(conditions.values()), few=False)
 
 
-def in_reach(wanted: UserFilter, *, now: datetime, searching: Searching) -> Narrowed | None:
+def in_reach(wanted: UserFilter, *, now: datetime, searching: Searching) -> list[ColumnElement[bool]] | None:
     """What to ask of the next ones in the order before anybody is looked up by their names; None where nobody is."""
     parts = _parts(wanted)
     if not parts.text or searching is in_row or wanted.state is UserState.CANNOT_LOG_IN:
         return None
-    return Narrowed([condition for _, condition in _conditions(wanted, parts, now, searching)], few=False)
+    return [condition for _, condition in _conditions(wanted, parts, now, searching)]
 
 
 class _Parts(NamedTuple):

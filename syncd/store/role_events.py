@@ -1,4 +1,4 @@
-"""Telling others of roles that come and go with a directory's entry (`user.roles_changed`)."""
+"""Telling others of roles that people are given, or that come and go with a directory's entry (`user.roles_changed`)."""
 
 from __future__ import annotations
 
@@ -25,9 +25,12 @@ def tell_roles(had: Mapping[int, set[str]], *, journal: Journal, reason: str | N
     have = role_names(journal.connection, list(had))
     for user_id, before in had.items():
         removed, added = sorted(before - have[user_id]), sorted(have[user_id] - before)
-        if removed or added:
-            journal.add(
-                "user.roles_changed", "user", user_id, before={"removed": removed} if removed else None,
-                after={"added": added} if added else None, reason=reason,
-            )  # fmt: skip
+        add_roles(journal, user_id, removed=removed, added=added, reason=reason)
     journal.write()
+
+
+def add_roles(journal: Journal, user_id: int, *, removed: Sequence[str], added: Sequence[str], reason: str | None) -> None:
+    """Keep for the journal what roles were taken and given, by name, if any were."""
+    if removed or added:
+        before, after = {"removed": removed} if removed else None, {"added": added} if added else None
+        journal.add("user.roles_changed", "user", user_id, before=before, after=after, reason=reason)

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select
 
+from syncd.accounts.fields import further
 from syncd.errors import LastAdministratorError, ManagedFieldError, ReasonNeededError
 from syncd.model.records import CUSTOM_PREFIX, FieldValue
 from syncd.model.text import fold
@@ -24,6 +25,7 @@ from syncd.store.apply_names import NAMES
 from syncd.store.apply_values import PLAIN, write_other_fields
 from syncd.store.journal import Journal
 from syncd.store.queries_people import people_by_ids
+from syncd.store.role_events import add_roles
 from syncd.store.user_rules import (
     names_of,
     place_names,
@@ -82,10 +84,8 @@ class Editor:
     def _note(self, reason: str | None) -> None:
         if self.before or self.after:
             self.journal.note("user.updated", "user", self.user_id, before=self.before, after=self.after, reason=reason)
-        if self.roles_removed or self.roles_added:
-            before = {"removed": self.roles_removed} if self.roles_removed else None
-            after = {"added": self.roles_added} if self.roles_added else None
-            self.journal.note("user.roles_changed", "user", self.user_id, before=before, after=after, reason=reason)
+        add_roles(self.journal, self.user_id, removed=self.roles_removed, added=self.roles_added, reason=reason)
+        self.journal.write()
 
     # ------------------------------------------------------------ fields
     def _write_fields(self, decides: Decides) -> dict[str, Any]:
@@ -238,9 +238,7 @@ class Editor:
 
 def _further(emails: FieldValue, primary: FieldValue) -> FieldValue:
     """Further addresses, without the primary one."""
-    if not isinstance(emails, tuple) or not isinstance(primary, str):
-        return emails
-    return tuple(each for each in emails if fold(each) != fold(primary))
+    return further(emails, primary) if isinstance(emails, tuple) and isinstance(primary, str) else emails
 
 
 def _known(connection: Connection, table: Any, numbers: Iterable[int]) -> list[str]:

@@ -38,13 +38,14 @@ def list_people(
     if not 1 <= limit <= MAX_PAGE:
         raise UsageError(f"a page has 1 to {MAX_PAGE} people, not {limit}")
     mark = None if after is None else Mark.parse(after)
-    near = in_reach(wanted, now=now, searching=searching(order))
+    asking = searching(order)
+    near = in_reach(wanted, now=now, searching=asking)
     if near is not None:
         rows = connection.execute(nearest(order, mark, near).limit(limit + 1)).all()
         if len(rows) > limit:
             found = people_by_ids(connection, [row.id for row in rows[:limit]], now=now)
             return Page(items=tuple(found), next=Mark.of(rows[limit - 1]))
-    narrow = narrowed(connection, wanted, now=now, searching=searching(order))
+    narrow = narrowed(connection, wanted, now=now, searching=asking)
     people: list[PersonView] = []
     ends: dict[int, str] = {}
     while narrow is not None:

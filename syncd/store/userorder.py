@@ -91,11 +91,11 @@ def queries(order: UserOrder, mark: Mark | None, wanted: Narrowed) -> Iterator[S
         yield _in_order(lacking, [_u.id], order, few=wanted.few)
 
 
-def nearest(order: UserOrder, mark: Mark | None, wanted: Narrowed) -> Select[Any]:
-    """Who is meant of the next NEAR: (id, key)."""
+def nearest(order: UserOrder, mark: Mark | None, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    """Of the next NEAR those for whom the conditions hold: (id, key)."""
     following = next(queries(order, mark, Narrowed([], few=False))).limit(NEAR)
     near = following.cte("near").prefix_with("MATERIALIZED", dialect="postgresql").c
-    query = select(_u.id, near.key).where(_u.id == near.id, *wanted.conditions)
+    query = select(_u.id, near.key).where(_u.id == near.id, *conditions)
     return query.order_by(_directed(near.key, order), _directed(near.id, order))
 
 
