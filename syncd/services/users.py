@@ -197,7 +197,7 @@ class UserService:
 def _require_record(system: str, reference: str) -> None:
     """Raises UsageError."""
     if len(system) > SYSTEM_LONGEST or not re.fullmatch(SYSTEM, system):
-        raise UsageError(f"{system!r} names no system: small letters, digits, dots and dashes, {SYSTEM_LONGEST} at most")
+        raise UsageError(f"{system!r} names no system: small letters, digits and . _ -, {SYSTEM_LONGEST} at most")
     if len(reference) > REFERENCE_LONGEST or not re.fullmatch(REFERENCE, reference):
         raise UsageError(f"{reference!r} is no reference: no slash, no control characters, {REFERENCE_LONGEST} at most")
 
